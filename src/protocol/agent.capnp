@@ -1,0 +1,56 @@
+# Host to guest. Served by runvm-agent, the guest's PID 1, on its control port; the monitor is the only client.
+# The guest is hostile to the monitor: it is given no capability, and whatever it returns is validated.
+# Nothing survives a session: after a reconnect all calls are new, and streams go on by id and offset.
+
+@0x96908afc135f1695;
+
+using Cxx = import "/capnp/c++.capnp";
+using Common = import "common.capnp";
+$Cxx.namespace("runvm::protocol");
+
+const agentProtocolVersion :UInt32 = 1;
+
+interface Agent {
+  hello @0 (protocolVersion :UInt32, hostTimeNs :Int64)
+      -> (error :Common.Error, protocolVersion :UInt32, agentVersion :Text, kernelRelease :Text, bootNs :UInt64);
+  # The first call of a session. Sets the guest's clock (CLOCK_REALTIME, nanoseconds since the epoch).
+  # bootNs: the guest's CLOCK_BOOTTIME when the agent was ready, for the trace.
+
+  createContainer @1 (id :Text, container :Common.Container) -> (error :Common.Error, guestPid :UInt32);
+  # Makes the namespaces, cgroup and mounts and prepares the process up to its execve, the look-up of the
+  # executable included. Shares are mounted at /run/runvm/shared/<id>/<share>. Errors: already_exists,
+  # command_not_found, command_not_executable, invalid_argument, system; nothing is left half-made.
+
+  startContainer @2 (id :Text) -> (error :Common.Error);
+  # Lets the prepared process go on to its execve. wrong_state if it is not waiting any more; the error of execve.
+
+  exec @3 (id :Text, execId :Text, process :Common.Process, cgroup :Text)
+      -> (error :Common.Error, guestPid :UInt32);
+  # Starts one more process in the container's namespaces. It runs when this returns. execId: not empty, unique
+  # in the container. cgroup: a path below the container's cgroup, empty for the container's own.
+
+  wait @4 (id :Text, execId :Text) -> (error :Common.Error, status :Common.ExitStatus);
+  # Returns when the process (execId empty: the container's own) has ended. For the container's own process all
+  # other processes of its pid namespace have been killed and its mounts taken down by then, so all its writes
+  # are on the host. May be called again after it has returned, until deleteContainer (or forgetProcess).
+
+  signal @5 (id :Text, execId :Text, signal :Int32, all :Bool) -> (error :Common.Error);
+  # all: every process of the container's cgroup. process_finished if it has ended. signal 0 only asks.
+
+  resize @6 (id :Text, execId :Text, height :UInt16, width :UInt16) -> (error :Common.Error);
+  # TIOCSWINSZ on the process's terminal.
+
+  forgetProcess @7 (id :Text, execId :Text) -> (error :Common.Error);
+  # Drops the record of an exec that has ended.
+
+  deleteContainer @8 (id :Text) -> (error :Common.Error);
+  # Kills what is left of it and removes cgroup and mounts. Success too when there is no such container.
+
+  processes @9 (id :Text) -> (error :Common.Error, guestPids :List(UInt32));
+  # Every process of the container, as numbered in the guest's root pid namespace.
+
+  ping @10 () -> ();
+
+  powerOff @11 () -> ();
+  # Kills everything, unmounts, syncs and powers the machine off. The answer is sent before the power goes.
+}

@@ -1,0 +1,147 @@
+# CLI and shim to monitor, on a unix socket; the interface of a library user too. One monitor serves one sandbox.
+# Descriptors travel as a Descriptor capability's fd (Capability::Client::getFd), at most 16 a message.
+# This side is trusted (it is root's), but never crashes the monitor: everything is checked.
+
+@0x90559e0945ccb42a;
+
+using Cxx = import "/capnp/c++.capnp";
+using Common = import "common.capnp";
+$Cxx.namespace("runvm::protocol");
+
+const maxFdsPerMessage :UInt32 = 16;
+
+interface Descriptor {}
+# Carries a file descriptor and has no calls.
+
+struct SandboxConfig {
+  # Everything the monitor needs to make the VM; the CLI has read the configuration and validated it.
+  sandboxId @0 :Text;            # that of the container or pod it was made for
+  accelerator @1 :Text;          # "kvm" or "tcg": "auto" is decided by the CLI (vm/accelerator.h)
+  kernelPath @2 :Text;           # ELF vmlinux, absolute
+  imagePath @3 :Text;            # initrd, absolute
+  kernelCommandLine @4 :Text;    # what the configuration adds
+  vcpus @5 :UInt32;
+  memoryMib @6 :UInt64;
+  machine @7 :Text;              # "q35"
+  emulatorPath @8 :Text;         # qemu-system-x86_64; empty: found in PATH
+  virtiofsdPath @9 :Text;        # empty: the well-known places
+  libvirtUri @10 :Text;          # "qemu:///embed", or another
+  channel @11 :Text;             # "serial" or "vsock"
+  bootTimeoutMs @12 :UInt32;
+  agentTimeoutMs @13 :UInt32;    # for a call that does not wait for a process
+  cacheFolder @14 :Text;         # capability cache shared by all sandboxes
+  selinuxLabel @15 :Text;
+  sharedFsOptions @16 :List(Text); # added to virtiofsd's command line
+  logLevel @17 :Text;
+}
+
+enum SandboxState {
+  created @0;                    # no VM yet
+  booting @1;
+  running @2;
+  paused @3;
+  stopped @4;                    # the VM is gone
+}
+
+struct Event {
+  # Of Sandbox.monitor. The stream of events ends with vmExited.
+  timeNs @0 :Int64;              # CLOCK_REALTIME
+  containerId @1 :Text;          # empty: the sandbox itself
+  execId @2 :Text;
+  union {
+    booted @3 :Void;
+    containerCreated @4 :Void;
+    containerStarted @5 :Void;
+    processExited @6 :Common.ExitStatus;
+    paused @7 :Void;
+    resumed @8 :Void;
+    vmExited @9 :Text;           # why, in a sentence
+    oom @10 :Void;
+  }
+}
+
+interface EventSink {
+  # Implemented by the caller of Sandbox.monitor.
+  event @0 (event :Event) -> ();
+}
+
+struct Share {
+  # A tree of the host that the guest sees, through virtiofs, at /run/runvm/shared/<container>/<name>.
+  name @0 :Text;                 # "rootfs", "m0", ...: of [a-z0-9], at most 32
+  tree @1 :Descriptor;           # open_tree(2) with OPEN_TREE_CLONE|AT_RECURSIVE
+  readonly @2 :Bool;             # enforced on the host before the guest sees it
+  readonlyRecursive @3 :Bool;
+  readonlyWhenCreated @4 :Bool;  # enforced on the host once the agent has made the mount points: root.readonly
+}
+
+struct StreamFd {
+  # The monitor's end of a pipe or socket pair for one descriptor of a process; the shim holds the other.
+  fd @0 :UInt32;                 # its number in the process
+  direction @1 :Common.StreamBinding.Direction;
+  end @2 :Descriptor;
+}
+
+interface SandboxService {
+  # What a connection starts with.
+  createSandbox @0 (config :SandboxConfig) -> (error :Common.Error, sandbox :Sandbox);
+  # Starts to boot the VM and returns at once; calls that need the guest wait for it, and get the boot's error if
+  # it fails. already_exists if this monitor has a sandbox.
+  fetchSandbox @1 (id :Text) -> (error :Common.Error, sandbox :Sandbox);
+  # id empty: the one there is. not_found otherwise.
+  listSandboxes @2 () -> (ids :List(Text));
+}
+
+interface Sandbox {
+  # -- operation
+  status @0 () -> (state :SandboxState, containers :List(ContainerStatus), qemuPid :UInt32, virtiofsdPid :UInt32,
+                   monitorPid :UInt32, sandboxId :Text, consoleTail :Text, bootMs :UInt32);
+  # Pids are numbers in the monitor's pid namespace.
+  pause @1 () -> (error :Common.Error);
+  resume @2 () -> (error :Common.Error);
+  release @3 () -> (error :Common.Error);
+  # Ends the sandbox in an orderly way: containers are killed, the guest powers off, the monitor leaves.
+  delete @4 () -> ();
+  # Ends it at once.
+  monitor @5 (sink :EventSink) -> (error :Common.Error);
+  # Sends every event from now on to the sink, and returns after vmExited.
+
+  createContainer @6 (id :Text, container :Common.Container, shares :List(Share), streams :List(StreamFd))
+      -> (error :Common.Error);
+  # The process is ready to be started when this returns. container.process.streams is filled by the monitor.
+  # The connection that makes the first container owns the sandbox until it calls commit: should it break
+  # before, the sandbox ends (a create that was killed leaves nothing).
+  commit @7 (id :Text) -> (error :Common.Error);
+  startContainer @8 (id :Text) -> (error :Common.Error);
+  deleteContainer @9 (id :Text) -> (error :Common.Error);
+  statusContainer @10 (id :Text) -> (error :Common.Error, status :ContainerStatus);
+  enterContainer @11 (id :Text, execId :Text, process :Common.Process, cgroup :Text, streams :List(StreamFd))
+      -> (error :Common.Error);
+  # exec: the process runs when this returns.
+  waitProcess @12 (id :Text, execId :Text) -> (error :Common.Error, status :Common.ExitStatus);
+
+  # -- relay
+  signalProcess @13 (id :Text, execId :Text, signal :Int32, all :Bool) -> (error :Common.Error);
+  winsizeProcess @14 (id :Text, execId :Text, height :UInt16, width :UInt16) -> (error :Common.Error);
+  attachProcess @15 (id :Text, execId :Text) -> (error :Common.Error, process :AttachedProcess);
+  # For the process's shim: the process is killed if the capability is dropped before it has ended.
+}
+
+interface AttachedProcess {
+  wait @0 () -> (error :Common.Error, status :Common.ExitStatus);
+  # May be called before the process has been created or started. If the VM ends: signaled, 9.
+  signal @1 (signal :Int32) -> (error :Common.Error);
+  winsize @2 (height :UInt16, width :UInt16) -> (error :Common.Error);
+}
+
+struct ContainerStatus {
+  id @0 :Text;
+  state @1 :State;
+  exit @2 :Common.ExitStatus;    # of a stopped one
+
+  enum State {
+    creating @0;
+    created @1;
+    running @2;
+    stopped @3;
+  }
+}

@@ -1,0 +1,80 @@
+#pragma once
+// What the CLI's commands do. The grammar is cmd/runvm's; these take what it understood.
+
+#include "config/config.h"
+#include "core/result.h"
+#include "state/store.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace runvm::runtime {
+
+/// Where runvm's own parts are: beside the executable in the build tree, or in an installed prefix.
+struct Layout {
+    std::string libexec; ///< .../libexec/runvm
+    std::string share;   ///< .../share/runvm
+    std::string etc;     ///< .../etc/runvm
+};
+Layout find_layout();
+
+/// What every command needs; made once in main.
+struct Context {
+    std::string root;             ///< --root
+    bool debug = false;           ///< --debug
+    bool systemd_cgroup = false;  ///< --systemd-cgroup
+    config::Config config;
+    Layout layout;
+    std::unique_ptr<state::Store> store;
+};
+
+struct CreateOptions {
+    std::string id;
+    std::string bundle;          ///< empty: the current folder
+    std::string pid_file;
+    std::string console_socket;
+    std::string pidfd_socket;
+    int preserve_fds = 0;
+    bool no_pivot = false;
+    bool no_new_keyring = false;
+};
+
+struct RunOptions : CreateOptions {
+    bool detach = false;
+    bool keep = false;
+    bool no_subreaper = false;
+};
+
+struct ExecOptions {
+    std::string id;
+    std::string process_file;    ///< --process
+    std::vector<std::string> args;
+    std::vector<std::string> env;
+    std::string cwd;
+    std::string user;            ///< "uid[:gid]"
+    std::vector<uint32_t> additional_gids;
+    std::vector<std::string> capabilities;
+    std::string console_socket;
+    std::string pidfd_socket;
+    std::string pid_file;
+    std::string cgroup;
+    int preserve_fds = 0;
+    bool tty = false;
+    bool detach = false;
+    std::optional<bool> no_new_privileges;
+    bool ignore_paused = false;
+};
+
+/// create(2) in runc's sense: returns when the process is ready to be started.
+Result<void> create(Context& context, const CreateOptions& options);
+Result<void> start(Context& context, const std::string& id);
+/// Returns the exit code (128+n for a signal), 0 when detached.
+Result<int> run(Context& context, const RunOptions& options);
+Result<int> exec(Context& context, const ExecOptions& options);
+Result<void> kill(Context& context, const std::string& id, int signal, bool all);
+Result<void> remove(Context& context, const std::string& id, bool force);
+
+} // namespace runvm::runtime

@@ -1,0 +1,53 @@
+#pragma once
+// Containers by id, below one root. Every call may run in several processes at once.
+
+#include "core/result.h"
+#include "os/fd.h"
+#include "state/container.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace runvm::state {
+
+/// runc's rule: one or more of [A-Za-z0-9_+.-], and neither "." nor "..". Error kind invalid_argument, with the
+/// words "invalid container ID format".
+Result<void> check_id(const std::string& id);
+
+/// Held while a command changes a container; released when destroyed. Two commands on one container wait for each
+/// other; a process that dies lets go.
+class Lock {
+public:
+    explicit Lock(os::Fd fd) : fd_(std::move(fd)) {}
+
+private:
+    os::Fd fd_;
+};
+
+/// The metadata store: a plug-in point (filesystem now, LevelDB later).
+class Store {
+public:
+    virtual ~Store() = default;
+    /// Claims the id: already_exists if it is taken ("container with given ID already exists"). The container is
+    /// locked from the first moment on.
+    virtual Result<Lock> reserve(const std::string& id) = 0;
+    /// not_found ("container does not exist") if it is not there, also when it was deleted while this waited.
+    virtual Result<Lock> lock(const std::string& id) = 0;
+    virtual Result<void> save(const Container& container) = 0;
+    /// not_found; corrupted (names the file and what is wrong).
+    virtual Result<Container> load(const std::string& id) = 0;
+    /// Removes all that the store has of the id; success if there is nothing.
+    virtual Result<void> remove(const std::string& id) = 0;
+    /// All ids, sorted; a corrupted one is among them.
+    virtual Result<std::vector<std::string>> list() = 0;
+};
+
+/// <root>/<id>/state.json and config.json, folders 0700, made when first needed.
+std::unique_ptr<Store> open_filesystem_store(const std::string& root);
+
+/// <root>/@sandboxes/<hash of the sandbox's id>: short, so that a socket in it fits in sockaddr_un; '@' is not
+/// allowed in a container's id.
+std::string sandbox_folder(const std::string& root, const std::string& sandbox_id);
+
+} // namespace runvm::state

@@ -1,0 +1,35 @@
+#pragma once
+// The machine as a value, and its libvirt domain XML as a pure function of it (golden files in tests/unit/vm).
+
+#include "core/result.h"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+namespace runvm::vm {
+
+struct MachineSpec {
+    std::string name;                 ///< the domain's name: [A-Za-z0-9_.-], at most 64
+    std::string uuid;                 ///< canonical form
+    std::string accelerator;          ///< "kvm" or "tcg"
+    std::string machine = "q35";
+    std::string emulator_path;
+    std::string kernel_path;
+    std::string image_path;
+    std::string kernel_command_line;  ///< whole
+    uint32_t vcpus = 1;
+    uint64_t memory_mib = 2048;
+    uint32_t spare_root_ports = 4;    ///< free slots for hotplug
+    std::string console_socket_path;  ///< QEMU connects to it: we listen
+    std::string control_socket_path;  ///< virtio-serial port org.runvm.control.0; we listen, empty with vsock
+    std::string streams_socket_path;  ///< virtio-serial port org.runvm.streams.0
+    uint32_t vsock_cid = 0;           ///< 0: no vsock device
+    std::string virtiofs_socket_path; ///< tag "runvm"; empty: none
+};
+
+/// Any value is escaped: none can add an element or an attribute.
+std::string domain_xml(const MachineSpec& spec);
+
+} // namespace runvm::vm

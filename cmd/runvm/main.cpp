@@ -1,1 +1,94 @@
-int main() { return 0; }
+// runvm: the command line. Parses, sets the log up, calls the command, and reports its error where callers look.
+
+#include "cli/help.h"
+#include "command.h"
+#include "oci/caller_words.h"
+#include "report.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iterator>
+#include <stdexcept>
+
+namespace runvm {
+
+namespace {
+
+using cli::Invocation;
+
+struct Entry {
+    std::string_view name;
+    commands::CommandFunction run;
+};
+
+constexpr Entry entries[] = {
+    {"check", commands::check},       {"create", commands::create}, {"delete", commands::delete_container},
+    {"exec", commands::exec},         {"features", commands::features}, {"kill", commands::kill},
+    {"list", commands::list},         {"run", commands::run},       {"spec", commands::spec},
+    {"start", commands::start},       {"state", commands::state},
+};
+
+std::string help_of(const Invocation& line) {
+    return line.command == nullptr ? cli::program_help(commands::version_details())
+                                   : cli::command_help(*line.command);
+}
+
+/// runc puts the reason and the help on stdout, and the reason into the log.
+int refuse(const Invocation& line, const commands::Report& report) {
+    (void)commands::print("Incorrect Usage: " + line.error + "\n\n" + help_of(line));
+    report.error(line.error);
+    return 1;
+}
+
+int run_command(const Invocation& line, const commands::Report& report) {
+    const auto* entry = std::ranges::find(entries, line.command->name, &Entry::name);
+    if (entry == std::end(entries)) throw std::logic_error("no function for " + std::string(line.command->name));
+    auto status = entry->run({line, report});
+    if (status) return *status;
+    report.error(oci::for_caller(status.error()));
+    return oci::exit_code(status.error(), line.command->name);
+}
+
+int run(const std::vector<std::string>& words) {
+    const Invocation line = cli::parse(words);
+    if (line.action == Invocation::Action::show_help) return commands::print(help_of(line)) ? 0 : 1;
+    if (line.action == Invocation::Action::show_version) {
+        const std::string text = std::string(cli::program_name) + " version " + commands::version_details() + "\n";
+        return commands::print(text) ? 0 : 1;
+    }
+    auto report = commands::Report::open(line.globals);
+    if (!report) {
+        commands::Report().error(report.error().to_string());
+        return 1;
+    }
+    switch (line.action) {
+    case Invocation::Action::refuse:
+        return refuse(line, *report);
+    case Invocation::Action::no_such_command:
+        report->error(line.error);
+        return 3; // urfave/cli's ShowCommandHelp
+    case Invocation::Action::not_available:
+        report->error(line.error);
+        return 1;
+    default:
+        return run_command(line, *report);
+    }
+}
+
+} // namespace
+} // namespace runvm
+
+int main(int argc, char** argv) {
+    // A caller that does not read stdout gets an error and an exit status, not a dead process in the middle of a create.
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return runvm::run({argv, argv + argc});
+    } catch (const std::exception& exception) {
+        std::fprintf(stderr, "runvm: this is a bug: %s\n", exception.what());
+    } catch (...) {
+        std::fprintf(stderr, "runvm: this is a bug: an unknown exception\n");
+    }
+    return 1;
+}

@@ -1,7 +1,7 @@
 #pragma once
 // A byte stream over a descriptor that kj's own streams handle badly: a virtio-serial character device.
-// Its reads return one buffer at a time although more is there (kj 0.9 takes a short read for "drained" and then
-// waits for an edge that never comes), and it says end-of-file while no host is connected.
+// Its reads return one buffer at a time although more is there (kj 0.9 takes a short read for "drained" and
+// then waits for an edge that never comes), and it says end-of-file while no host is connected.
 
 #include "os/fd.h"
 

@@ -17,7 +17,8 @@ Error read_error(protocol::Error::Reader error);
 /// Success if `error.failed` is false.
 Result<void> to_result(protocol::Error::Reader error);
 
-/// What kj threw (a broken connection, a violated limit) as an error of kind unavailable, `what` as its context.
+/// What kj threw (a broken connection, a violated limit) as an error of kind unavailable, `what` as its
+/// context.
 Error from_exception(const kj::Exception& exception, const char* what);
 
 } // namespace runvm::channel

@@ -1,6 +1,6 @@
 #pragma once
-// config.toml: every key with its default. docs/configuration.md and etc/runvm/config.toml say the same; a test
-// reads that file and compares.
+// config.toml: every key with its default. docs/configuration.md and etc/runvm/config.toml say the same; a
+// test reads that file and compares.
 
 #include "core/result.h"
 
@@ -12,12 +12,12 @@ namespace runvm::config {
 
 struct Config {
     struct Hypervisor {
-        std::string accelerator = "auto";  ///< auto, kvm, tcg
+        std::string accelerator = "auto"; ///< auto, kvm, tcg
         std::string machine = "q35";
-        std::string emulator;              ///< empty: qemu-system-x86_64 of PATH and the usual folders
-        std::string kernel;                ///< empty: <share>/vmlinux
-        std::string image;                 ///< empty: <share>/initrd.img
-        std::string kernel_command_line;   ///< added to runvm's own
+        std::string emulator;            ///< empty: qemu-system-x86_64 of PATH and the usual folders
+        std::string kernel;              ///< empty: <share>/vmlinux
+        std::string image;               ///< empty: <share>/initrd.img
+        std::string kernel_command_line; ///< added to runvm's own
         uint32_t vcpus = 1;
         uint64_t memory_mib = 2048;
         uint32_t boot_timeout_ms = 60000;
@@ -27,26 +27,26 @@ struct Config {
         std::string uri = "qemu:///embed";
     } libvirt;
     struct Channel {
-        std::string type = "serial";       ///< serial, vsock
+        std::string type = "serial"; ///< serial, vsock
     } channel;
     struct SharedFs {
-        std::string daemon;                ///< empty: virtiofsd of the well-known places
+        std::string daemon; ///< empty: virtiofsd of the well-known places
         std::vector<std::string> options;
     } shared_fs;
     struct Paths {
         std::string cache = "/var/cache/runvm";
-        std::string run = "/run/runvm";    ///< machine-wide locks; also the default --root
+        std::string run = "/run/runvm"; ///< machine-wide locks; also the default --root
     } paths;
     struct Store {
         std::string type = "filesystem";
     } store;
     struct Logging {
-        std::string level = "info";        ///< debug, info, warning, error
+        std::string level = "info"; ///< debug, info, warning, error
     } logging;
 };
 
-/// The file at `path`. An unknown key, a wrong type or a bad value is an error that names file, line, key, what was
-/// found and what is allowed.
+/// The file at `path`. An unknown key, a wrong type or a bad value is an error that names file, line, key,
+/// what was found and what is allowed.
 Result<Config> load(const std::string& path);
 /// The same of a text; `name` is what errors call it.
 Result<Config> parse(const std::string& text, const std::string& name);

@@ -14,7 +14,9 @@ std::string Error::to_string() const {
 }
 
 Error system_error(std::string_view what, int errno_value) {
-    return {ErrorKind::system, std::string(what) + ": " + strerrordesc_np(errno_value), errno_value};
+    const char* description = strerrordesc_np(errno_value); // none for a number that is not the kernel's
+    std::string reason = description != nullptr ? description : "error " + std::to_string(errno_value);
+    return {ErrorKind::system, std::string(what) + ": " + reason, errno_value};
 }
 
 } // namespace runvm

@@ -23,13 +23,15 @@ Result<std::string> read_fd(int fd, const std::string& name, uint64_t max_bytes 
 Result<void> write_all(int fd, std::string_view data, const std::string& name);
 
 /// Replaces a file in one step: temporary file beside it, fsync if `durable`, rename. A reader sees the old
-/// contents or the new, never a part; on an error (a full disk) the old file is untouched and no temporary is left.
+/// contents or the new, never a part; on an error (a full disk) the old file is untouched and no temporary is
+/// left.
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode, bool durable);
 
-/// mkdir -p; the folders it makes get `mode`.
+/// mkdir -p; the folders it makes get `mode`, less the umask.
 Result<void> make_folders(const std::string& path, mode_t mode);
 
-/// rm -rf that does not cross into other filesystems' mounts and follows no link. A missing path is success.
+/// rm -rf that does not go into mounts (an error with EBUSY: bind mounts too, and `path` itself) and follows
+/// no link. A missing path is success; several at once on one tree do not disturb each other.
 Result<void> remove_tree(const std::string& path);
 
 /// realpath(3).

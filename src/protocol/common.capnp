@@ -105,6 +105,8 @@ struct Mount {
   data @9 :Text;               # options for the filesystem: "mode=755,size=65536k"
   copyUp @10 :Bool;            # tmpcopyup
   isFile @11 :Bool;            # a bind of something that is not a folder: the mount point is made as a file
+  submounts @12 :List(Text);   # a bind: paths below it where the source has mounts of its own, which get none of
+                               # `flags` (rbind,ro leaves them writable). Only needed where that matters
 }
 
 struct Device {

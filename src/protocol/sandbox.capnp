@@ -1,5 +1,5 @@
 # CLI and shim to monitor, on a unix socket; the interface of a library user too. One monitor serves one sandbox.
-# Descriptors travel as a Descriptor capability's fd (Capability::Client::getFd), at most 16 a message.
+# Descriptors travel as a Descriptor capability's fd (Capability::Client::getFd), at most 240 a message (the kernel allows 253).
 # This side is trusted (it is root's), but never crashes the monitor: everything is checked.
 
 @0x90559e0945ccb42a;
@@ -8,7 +8,7 @@ using Cxx = import "/capnp/c++.capnp";
 using Common = import "common.capnp";
 $Cxx.namespace("runvm::protocol");
 
-const maxFdsPerMessage :UInt32 = 16;
+const maxFdsPerMessage :UInt32 = 240;
 
 interface Descriptor {}
 # Carries a file descriptor and has no calls.
@@ -32,7 +32,8 @@ struct SandboxConfig {
   cacheFolder @14 :Text;         # capability cache shared by all sandboxes
   selinuxLabel @15 :Text;
   sharedFsOptions @16 :List(Text); # added to virtiofsd's command line
-  logLevel @17 :Text;
+  logLevel @17 :Text;            # debug, info, warning, error: what the monitor's log (its stderr) gets
+  runFolder @18 :Text;           # machine-wide locks, /run/runvm
 }
 
 enum SandboxState {
@@ -104,6 +105,8 @@ interface Sandbox {
   # Ends it at once.
   monitor @5 (sink :EventSink) -> (error :Common.Error);
   # Sends every event from now on to the sink, and returns after vmExited.
+
+  # In every answer below, ExitStatus.streams names streams by their descriptor's number in the process.
 
   createContainer @6 (id :Text, container :Common.Container, shares :List(Share), streams :List(StreamFd))
       -> (error :Common.Error);

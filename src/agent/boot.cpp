@@ -1,0 +1,144 @@
+#include "agent/boot.h"
+
+#include "agent/cgroup.h"
+#include "agent/console.h"
+#include "agent/kernel_options.h"
+#include "agent/shared_folder.h"
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace runvm::agent {
+
+namespace {
+
+constexpr const char* modules_file = "/etc/runvm/modules";
+constexpr const char* new_root = "/newroot";
+constexpr const char* guest_hostname = "runvm";
+constexpr rlim_t max_open_files = 1U << 20U;
+
+struct KernelMount {
+    const char* type;
+    const char* path;
+    unsigned long flags;
+    const char* data;
+};
+
+constexpr std::array<KernelMount, 8> kernel_mounts = {{
+    {"proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
+    {"sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""},
+    {"devtmpfs", "/dev", MS_NOSUID, "mode=0755"},
+    {"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666"},
+    {"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755"},
+    {"tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, "nsdelegate"},
+}};
+
+Result<void> make_folder(const char* path) {
+    if (::mkdir(path, 0755) != 0 && errno != EEXIST) return system_error(std::string("mkdir ") + path);
+    return {};
+}
+
+Result<void> load_module(const std::string& path) {
+    RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_RDONLY));
+    if (::syscall(SYS_finit_module, file.get(), "", 0) != 0 && errno != EEXIST)
+        return system_error("load the module " + path);
+    return {};
+}
+
+/// Loads what the initial RAM disk lists, and deletes it there: its pages are the guest's memory.
+Result<void> load_modules() {
+    Result<std::string> list = os::read_file(modules_file);
+    if (!list) return list.error().errno_value() == ENOENT ? Result<void>() : std::move(list).error();
+    size_t begin = 0;
+    while (begin < list->size()) {
+        size_t end = list->find('\n', begin);
+        if (end == std::string::npos) end = list->size();
+        std::string path = list->substr(begin, end - begin);
+        begin = end + 1;
+        if (path.empty()) continue;
+        RUNVM_TRY(load_module(path));
+        ::unlink(path.c_str());
+    }
+    return {};
+}
+
+/// pivot_root(2) does not work on the initial RAM disk's own mount, so the agent lives in a tmpfs on top of it, in
+/// the way of switch_root(8).
+Result<void> leave_initial_root() {
+    RUNVM_TRY(make_folder(new_root));
+    if (::mount("tmpfs", new_root, "tmpfs", 0, "mode=0755") != 0) return system_error("mount the root tmpfs");
+    if (::chdir(new_root) != 0) return system_error("enter the root tmpfs");
+    if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return system_error("move the root tmpfs to /");
+    if (::chroot(".") != 0 || ::chdir("/") != 0) return system_error("change the root");
+    return {};
+}
+
+Result<void> mount_kernel_filesystems() {
+    for (const KernelMount& entry : kernel_mounts) {
+        RUNVM_TRY(make_folder(entry.path));
+        if (::mount(entry.type, entry.path, entry.type, entry.flags, entry.data) != 0)
+            return system_error(std::string("mount ") + entry.path);
+        if (std::string(entry.path) == "/dev") open_console();
+    }
+    for (const char* path : {"/run/runvm", SharedFolder::path, "/run/runvm/rootfs"}) RUNVM_TRY(make_folder(path));
+    return {};
+}
+
+Result<void> bring_loopback_up() {
+    os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return system_error("open a socket for lo");
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return system_error("bring lo up");
+    return {};
+}
+
+} // namespace
+
+Result<std::map<std::string, std::string>> boot_guest() {
+    // A container's root must not read the agent's memory while an exec is on its way into the container.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    Result<void> loaded = load_modules(); // reported later: there is no console yet
+    RUNVM_TRY(leave_initial_root());
+    RUNVM_TRY(mount_kernel_filesystems());
+    RUNVM_TRY(loaded);
+    RUNVM_TRY(bring_loopback_up());
+    if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0) return system_error("set the hostname");
+    rlimit files{max_open_files, max_open_files};
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0) return system_error("raise the limit of open files");
+    RUNVM_TRY(Cgroup::prepare_parent());
+    RUNVM_ASSIGN(std::string command_line, os::read_file("/proc/cmdline"));
+    return parse_kernel_options(command_line);
+}
+
+void power_off() {
+    ::kill(-1, SIGKILL);
+    ::sync();
+    ::reboot(RB_POWER_OFF);
+    while (true) ::pause();
+}
+
+void give_up(const std::string& why) {
+    log_line("cannot go on: " + why);
+    power_off();
+}
+
+} // namespace runvm::agent

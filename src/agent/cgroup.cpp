@@ -1,0 +1,200 @@
+#include "agent/cgroup.h"
+
+#include "agent/device_filter.h"
+#include "agent/syscalls.h"
+#include "os/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <memory>
+#include <string_view>
+
+namespace runvm::agent {
+
+namespace {
+
+// A container may make cgroups of its own below; what walks them must not be led into endless depth.
+constexpr const char* max_depth = "16";
+constexpr const char* max_descendants = "1024";
+constexpr uint64_t max_file_bytes = 4U << 20U;
+
+using Listing = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+Listing list_folder(int folder) {
+    int fd = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return {fd < 0 ? nullptr : ::fdopendir(fd), ::closedir};
+}
+
+/// Calls `visit` with every cgroup below `folder`, the deepest first, by its parent and name.
+template <class Visit>
+Result<void> visit_below(int folder, Visit&& visit) {
+    Listing listing = list_folder(folder);
+    if (!listing) return errno == ENOENT ? Result<void>() : system_error("list a cgroup");
+    while (const dirent* entry = ::readdir(listing.get())) {
+        std::string_view name = entry->d_name;
+        if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
+        os::Fd child(::openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!child) {
+            if (errno == ENOENT) continue;
+            return system_error("open a cgroup");
+        }
+        RUNVM_TRY(visit_below(child.get(), visit));
+        RUNVM_TRY(visit(folder, child.get(), entry->d_name));
+    }
+    return {};
+}
+
+Result<std::string> read_at(int folder, const char* name) {
+    os::Fd file(::openat(folder, name, O_RDONLY | O_CLOEXEC));
+    if (!file) return system_error(std::string("open ") + name);
+    return os::read_fd(file.get(), name, max_file_bytes);
+}
+
+Result<void> append_processes(int folder, std::vector<pid_t>& pids) {
+    Result<std::string> text = read_at(folder, "cgroup.procs");
+    if (!text) {
+        // EOPNOTSUPP: a threaded cgroup, whose processes its parent lists. ENODEV: removed meanwhile.
+        int reason = text.error().errno_value();
+        return reason == EOPNOTSUPP || reason == ENODEV || reason == ENOENT ? Result<void>() : text.error();
+    }
+    const char* next = text->data();
+    const char* end = next + text->size();
+    while (next < end) {
+        pid_t pid = 0;
+        auto parsed = std::from_chars(next, end, pid);
+        if (parsed.ec != std::errc()) break;
+        if (pid > 0) pids.push_back(pid);
+        next = parsed.ptr + 1;
+    }
+    return {};
+}
+
+Result<void> enable_controllers(const std::string& path) {
+    RUNVM_ASSIGN(std::string controllers, os::read_file(path + "/cgroup.controllers"));
+    RUNVM_ASSIGN(os::Fd file, os::open_file(path + "/cgroup.subtree_control", O_WRONLY));
+    std::string all;
+    size_t begin = 0;
+    while (begin < controllers.size()) {
+        size_t end = controllers.find_first_of(" \n", begin);
+        if (end == std::string::npos) end = controllers.size();
+        if (end > begin) all += "+" + controllers.substr(begin, end - begin) + " ";
+        begin = end + 1;
+    }
+    return all.empty() ? Result<void>() : os::write_all(file.get(), all, path + "/cgroup.subtree_control");
+}
+
+bool valid_file_name(const std::string& name) {
+    return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos;
+}
+
+} // namespace
+
+uint64_t keyed_value(const std::string& text, const std::string& key) {
+    size_t begin = 0;
+    while (begin < text.size()) {
+        size_t end = text.find('\n', begin);
+        if (end == std::string::npos) end = text.size();
+        if (end - begin > key.size() && text.compare(begin, key.size(), key) == 0 && text[begin + key.size()] == ' ') {
+            uint64_t value = 0;
+            std::from_chars(text.data() + begin + key.size() + 1, text.data() + end, value);
+            return value;
+        }
+        begin = end + 1;
+    }
+    return 0;
+}
+
+Result<void> Cgroup::prepare_parent() {
+    RUNVM_TRY(enable_controllers("/sys/fs/cgroup"));
+    if (::mkdir(parent, 0755) != 0 && errno != EEXIST) return system_error(std::string("mkdir ") + parent);
+    return enable_controllers(parent);
+}
+
+Result<Cgroup> Cgroup::create(const std::string& id) {
+    std::string path = std::string(parent) + "/" + id;
+    if (::mkdir(path.c_str(), 0755) != 0) {
+        if (errno == EEXIST) return Error(ErrorKind::already_exists, "cgroup " + path + " exists already", EEXIST);
+        return system_error("mkdir " + path);
+    }
+    Result<os::Fd> folder = os::open_file(path, O_RDONLY | O_DIRECTORY);
+    if (!folder) {
+        ::rmdir(path.c_str());
+        return std::move(folder).error();
+    }
+    Cgroup cgroup(path, std::move(*folder));
+    for (auto [name, value] : {std::pair("cgroup.max.depth", max_depth), {"cgroup.max.descendants", max_descendants}}) {
+        if (Result<void> written = cgroup.write(name, value, false); !written) {
+            ::rmdir(path.c_str());
+            return std::move(written).error();
+        }
+    }
+    return cgroup;
+}
+
+Result<void> Cgroup::write(const std::string& name, const std::string& value, bool optional) const {
+    if (!valid_file_name(name)) return Error(ErrorKind::invalid_argument, "bad name of a cgroup file: `" + name + "`");
+    os::Fd file(::openat(folder_.get(), name.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file) {
+        if (errno == ENOENT && optional) return {};
+        if (errno == ENOENT)
+            return Error(ErrorKind::unsupported, "the guest's kernel has no cgroup file " + name, ENOENT);
+        return system_error("open the cgroup file " + name);
+    }
+    return os::write_all(file.get(), value, "`" + value + "` to the cgroup file " + name);
+}
+
+Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
+    for (auto file : resources.getFiles())
+        RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
+    auto rules = resources.getDeviceRules();
+    if (rules.size() == 0) return {};
+    std::vector<DeviceAccessRule> checked;
+    for (auto rule : rules) {
+        RUNVM_ASSIGN(DeviceAccessRule made, device_rule(rule));
+        checked.push_back(made);
+    }
+    return attach_device_program(folder_.get(), device_program(checked));
+}
+
+Result<os::Fd> Cgroup::open_below(const std::string& path) const {
+    size_t begin = path.find_first_not_of('/');
+    std::string relative = begin == std::string::npos ? "." : path.substr(begin);
+    return open_beneath(folder_.get(), relative, O_RDONLY | O_DIRECTORY).context("cgroup " + path);
+}
+
+Result<std::vector<pid_t>> Cgroup::processes() const {
+    std::vector<pid_t> pids;
+    RUNVM_TRY(append_processes(folder_.get(), pids));
+    RUNVM_TRY(visit_below(folder_.get(),
+                          [&](int, int child, const char*) { return append_processes(child, pids); }));
+    return pids;
+}
+
+Result<void> Cgroup::kill() const {
+    return write("cgroup.kill", "1", false);
+}
+
+bool Cgroup::populated() const {
+    Result<std::string> events = read_at(folder_.get(), "cgroup.events");
+    return events && keyed_value(*events, "populated") != 0;
+}
+
+bool Cgroup::oom_killed() const {
+    Result<std::string> events = read_at(folder_.get(), "memory.events");
+    return events && keyed_value(*events, "oom_kill") != 0;
+}
+
+Result<void> Cgroup::remove() {
+    RUNVM_TRY(visit_below(folder_.get(), [](int parent_folder, int, const char* name) -> Result<void> {
+        if (::unlinkat(parent_folder, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+            return system_error(std::string("remove the cgroup ") + name);
+        return {};
+    }));
+    if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return system_error("remove the cgroup " + path_);
+    return {};
+}
+
+} // namespace runvm::agent

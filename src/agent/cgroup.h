@@ -1,0 +1,65 @@
+#pragma once
+// The cgroup (v2) of a container in the guest: /sys/fs/cgroup/runvm/<id>.
+
+#include "core/result.h"
+#include "os/fd.h"
+#include "protocol/common.capnp.h"
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace runvm::agent {
+
+class Cgroup {
+public:
+    /// The folder all containers' cgroups are in, made at boot with every controller enabled.
+    static constexpr const char* parent = "/sys/fs/cgroup/runvm";
+
+    /// Makes the parent; once, at boot.
+    static Result<void> prepare_parent();
+
+    /// Makes the cgroup of a container. already_exists if it is there.
+    static Result<Cgroup> create(const std::string& id);
+
+    Cgroup(Cgroup&&) noexcept = default;
+    Cgroup& operator=(Cgroup&&) noexcept = default;
+
+    const std::string& path() const { return path_; }
+    int fd() const { return folder_.get(); }
+
+    /// Writes the resource files, and makes the device rules effective.
+    Result<void> apply(protocol::Resources::Reader resources);
+
+    /// A cgroup below this one; empty: this one.
+    Result<os::Fd> open_below(const std::string& path) const;
+
+    /// Every process in it and below it, as numbered in the agent's pid namespace.
+    Result<std::vector<pid_t>> processes() const;
+
+    /// Sends SIGKILL to all of them in one step; those that fork meanwhile do not escape.
+    Result<void> kill() const;
+
+    /// Is any process left, zombies not counted?
+    bool populated() const;
+
+    /// Has the kernel killed a process in it for want of memory?
+    bool oom_killed() const;
+
+    /// Removes it with everything below; EBUSY while a process is left.
+    Result<void> remove();
+
+private:
+    Cgroup(std::string path, os::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
+
+    Result<void> write(const std::string& name, const std::string& value, bool optional) const;
+
+    std::string path_;
+    os::Fd folder_;
+};
+
+/// The number of a "key value" line of a cgroup file's text; 0 if the key is not there. Exposed for the tests.
+uint64_t keyed_value(const std::string& text, const std::string& key);
+
+} // namespace runvm::agent

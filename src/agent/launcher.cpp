@@ -1,0 +1,111 @@
+#include "agent/launcher.h"
+
+#include "agent/child.h"
+#include "agent/shared_folder.h"
+#include "agent/syscalls.h"
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <sched.h>
+
+#include <cstdlib>
+
+namespace runvm::agent {
+
+namespace {
+
+constexpr uint64_t always_made = CLONE_NEWNS;
+constexpr uint64_t supported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+
+/// A process whose cgroup has controllers enabled for its children cannot be joined by others ("no internal
+/// processes"): then the cgroup that the container's own process has moved to is taken, as runc does.
+Result<os::Fd> cgroup_of(pid_t pid) {
+    RUNVM_ASSIGN(std::string text, os::read_file("/proc/" + std::to_string(pid) + "/cgroup"));
+    size_t begin = text.find("0::/");
+    if (begin == std::string::npos) return Error(ErrorKind::system, "the container's process has no cgroup");
+    size_t path = begin + 3;
+    return os::open_file("/sys/fs/cgroup" + text.substr(path, text.find('\n', path) - path),
+                         O_RDONLY | O_DIRECTORY);
+}
+
+} // namespace
+
+Result<Launcher> Launcher::create(kj::UnixEventPort& event_port) {
+    RUNVM_ASSIGN(os::Fd own_pid_namespace, os::open_file("/proc/self/ns/pid", O_RDONLY));
+    return Launcher(event_port, std::move(own_pid_namespace));
+}
+
+Result<uint64_t> Launcher::namespaces_for(protocol::Container::Reader container) {
+    uint64_t asked = container.getNewNamespaces();
+    if ((asked & CLONE_NEWUSER) != 0 || container.getUidMappings().size() > 0 || container.getGidMappings().size() > 0)
+        return Error(ErrorKind::unsupported, "linux.namespaces: a user namespace is not supported");
+    if ((asked & CLONE_NEWTIME) != 0 || container.getMonotonicOffsetNs() != 0 || container.getBoottimeOffsetNs() != 0)
+        return Error(ErrorKind::unsupported, "linux.timeOffsets: a time namespace is not supported");
+    asked &= ~uint64_t{CLONE_NEWNET}; // always the guest's
+    if ((asked & ~supported) != 0) return Error(ErrorKind::unsupported, "linux.namespaces: unknown namespace");
+    return asked | always_made;
+}
+
+Result<Launched> Launcher::launch_container(const std::string& id, protocol::Container::Reader container,
+                                            uint64_t namespaces, const Cgroup& cgroup) {
+    Launched launched;
+    RUNVM_ASSIGN(launched.stdio, make_stdio(container.getProcess()));
+    RUNVM_ASSIGN(auto sockets, make_setup_sockets());
+    RUNVM_ASSIGN(CloneResult clone, clone_process(namespaces & ~uint64_t{CLONE_NEWCGROUP}, cgroup.fd()));
+    if (clone.pid == 0) {
+        ContainerChild child;
+        child.container = container;
+        child.sources = {SharedFolder::of_container(id), cgroup.path(), (namespaces & CLONE_NEWCGROUP) != 0};
+        child.ends = std::move(launched.stdio.process_ends);
+        child.reporter = sockets.second.release();
+        run_container_child(std::move(child));
+    }
+    launched.pid = clone.pid;
+    launched.pidfd = std::move(clone.pidfd);
+    launched.stdio.process_ends.clear();
+    launched.channel = std::make_shared<SetupChannel>(event_port_, std::move(sockets.first));
+    return launched;
+}
+
+/// The agent enters the container's pid namespace for its next child, which costs one fork less than a child that
+/// joins it and forks again, and goes back.
+Result<CloneResult> Launcher::clone_into(const ContainerToJoin& container, int cgroup) {
+    bool has_pid_namespace = (container.namespaces & CLONE_NEWPID) != 0;
+    if (has_pid_namespace)
+        RUNVM_TRY(join_namespaces(container.init_pidfd, CLONE_NEWPID, "the container's processes"));
+    Result<CloneResult> clone = clone_process(0, cgroup);
+    if (!clone && clone.error().errno_value() == EBUSY) {
+        if (Result<os::Fd> other = cgroup_of(container.init_pid)) clone = clone_process(0, other->get());
+    }
+    bool is_child = clone && clone->pid == 0;
+    // Every later child would be born in the wrong place: there is no way on.
+    if (has_pid_namespace && !is_child &&
+        !join_namespaces(own_pid_namespace_.get(), CLONE_NEWPID, "the agent's processes"))
+        std::abort();
+    return clone;
+}
+
+Result<Launched> Launcher::launch_exec(const ContainerToJoin& container, protocol::Process::Reader process,
+                                       int cgroup) {
+    Launched launched;
+    RUNVM_ASSIGN(launched.stdio, make_stdio(process));
+    RUNVM_ASSIGN(auto sockets, make_setup_sockets());
+    RUNVM_ASSIGN(CloneResult clone, clone_into(container, cgroup));
+    if (clone.pid == 0) {
+        ExecChild child;
+        child.process = process;
+        child.personality = container.personality;
+        child.container_pidfd = container.init_pidfd;
+        child.namespaces = static_cast<int>(container.namespaces & ~uint64_t{CLONE_NEWPID});
+        child.ends = std::move(launched.stdio.process_ends);
+        child.reporter = sockets.second.release();
+        run_exec_child(std::move(child));
+    }
+    launched.pid = clone.pid;
+    launched.pidfd = std::move(clone.pidfd);
+    launched.stdio.process_ends.clear();
+    launched.channel = std::make_shared<SetupChannel>(event_port_, std::move(sockets.first));
+    return launched;
+}
+
+} // namespace runvm::agent

@@ -1,0 +1,58 @@
+#pragma once
+// Brings a process of a container into being, up to where it sets itself up (child.h).
+
+#include "agent/cgroup.h"
+#include "agent/setup_channel.h"
+#include "agent/stdio.h"
+#include "agent/syscalls.h"
+#include "core/result.h"
+#include "os/fd.h"
+#include "protocol/common.capnp.h"
+
+#include <kj/async-unix.h>
+
+#include <memory>
+#include <string>
+
+namespace runvm::agent {
+
+struct Launched {
+    pid_t pid = 0;
+    os::Fd pidfd;
+    std::shared_ptr<SetupChannel> channel;
+    Stdio stdio; ///< without the process's ends
+};
+
+/// How an exec joins its container.
+struct ContainerToJoin {
+    int init_pidfd = -1;
+    pid_t init_pid = 0;
+    uint64_t namespaces = 0; ///< CLONE_NEW* that the container has of its own
+    uint64_t personality = 0;
+};
+
+class Launcher {
+public:
+    static Result<Launcher> create(kj::UnixEventPort& event_port);
+
+    /// The namespaces that are made for a container when it asks for these; unsupported for those that the agent
+    /// cannot make.
+    static Result<uint64_t> namespaces_for(protocol::Container::Reader container);
+
+    /// A container's own process. Resources are not in force yet: its set-up is not limited by them, as with runc.
+    Result<Launched> launch_container(const std::string& id, protocol::Container::Reader container,
+                                      uint64_t namespaces, const Cgroup& cgroup);
+
+    Result<Launched> launch_exec(const ContainerToJoin& container, protocol::Process::Reader process, int cgroup);
+
+private:
+    Launcher(kj::UnixEventPort& event_port, os::Fd own_pid_namespace)
+        : event_port_(event_port), own_pid_namespace_(std::move(own_pid_namespace)) {}
+
+    Result<CloneResult> clone_into(const ContainerToJoin& container, int cgroup);
+
+    kj::UnixEventPort& event_port_;
+    os::Fd own_pid_namespace_;
+};
+
+} // namespace runvm::agent

@@ -1,0 +1,214 @@
+#include "agent/process_setup.h"
+
+#include "agent/capabilities.h"
+#include "agent/executable.h"
+#include "agent/home.h"
+#include "agent/scheduling.h"
+#include "agent/terminal.h"
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <csignal>
+#include <map>
+
+namespace runvm::agent {
+
+namespace {
+
+constexpr uint64_t no_personality = 0xffffffff;
+constexpr size_t max_filter_instructions = 4096; // the kernel's BPF_MAXINSNS
+/// Programs that close every descriptor up to the limit would take for ever with the agent's own.
+constexpr rlim_t default_open_files = 1024;
+
+Result<void> change_folder(const std::string& path) {
+    if (::chdir(path.c_str()) != 0) return system_error("chdir to cwd (\"" + path + "\") set in config.json");
+    return {};
+}
+
+/// A working directory outside of the root is a way out (CVE-2024-21626).
+Result<void> require_cwd_inside() {
+    std::array<char, PATH_MAX> path;
+    if (::syscall(SYS_getcwd, path.data(), path.size()) < 0) return system_error("get the working directory");
+    if (path[0] != '/')
+        return Error(ErrorKind::invalid_argument,
+                     "current working directory is outside of container mount namespace root");
+    return {};
+}
+
+CapabilityMasks masks_of(protocol::Process::Reader process) {
+    CapabilityMasks masks;
+    if (!process.hasCapabilities()) return masks;
+    auto sets = process.getCapabilities();
+    masks.bounding = sets.getBounding();
+    masks.effective = sets.getEffective();
+    masks.inheritable = sets.getInheritable();
+    masks.permitted = sets.getPermitted();
+    masks.ambient = sets.getAmbient();
+    return masks;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str())); // execve's signature
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+} // namespace
+
+Result<void> leave_agent(protocol::Process::Reader process) {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Handlers go with execve, an ignored signal stays: kj ignores SIGPIPE.
+    ::signal(SIGPIPE, SIG_DFL);
+    if (::setsid() < 0) return system_error("setsid");
+    // A session keyring of its own, as runc makes; a kernel without keyrings is fine.
+    if (::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, nullptr) < 0 && errno != ENOSYS && errno != EDQUOT)
+        return system_error("make a session keyring");
+    if (process.getHasOomScoreAdj()) {
+        RUNVM_ASSIGN(os::Fd file, os::open_file("/proc/self/oom_score_adj", O_WRONLY));
+        RUNVM_TRY(os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), "/proc/self/oom_score_adj"));
+    }
+    return {};
+}
+
+Result<void> ProcessSetup::prepare(ProcessDescriptors& descriptors, int terminal) {
+    if (terminal >= 0) RUNVM_TRY(take_terminal(terminal));
+    RUNVM_TRY(descriptors.install(terminal));
+    if (personality_ != no_personality && ::personality(static_cast<unsigned long>(personality_)) < 0)
+        return system_error("set the personality");
+    if (process_.getNoNewPrivileges() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error("set no_new_privs");
+    RUNVM_TRY(set_scheduling());
+    RUNVM_TRY(set_limits());
+    // Without no_new_privs loading a filter needs CAP_SYS_ADMIN, so it has to be done before that may go.
+    if (!process_.getNoNewPrivileges()) RUNVM_TRY(load_seccomp());
+    RUNVM_TRY(become_user());
+    return find_command();
+}
+
+Result<void> ProcessSetup::set_scheduling() {
+    if (process_.hasScheduler()) RUNVM_TRY(set_scheduler(process_.getScheduler()));
+    if (process_.getIoPriorityClass() != 0)
+        RUNVM_TRY(set_io_priority(process_.getIoPriorityClass(), process_.getIoPriorityLevel()));
+    if (process_.getExecCpuAffinity().size() > 0) {
+        RUNVM_ASSIGN(std::vector<unsigned> cpus, parse_cpu_list(process_.getExecCpuAffinity().cStr()));
+        RUNVM_TRY(set_cpu_affinity(cpus));
+    }
+    return {};
+}
+
+Result<void> ProcessSetup::set_limits() {
+    rlimit open_files{};
+    if (::getrlimit(RLIMIT_NOFILE, &open_files) != 0) return system_error("get the limit of open files");
+    open_files.rlim_cur = std::min(open_files.rlim_max, default_open_files);
+    ::setrlimit(RLIMIT_NOFILE, &open_files);
+    for (auto limit : process_.getRlimits()) {
+        rlimit values{limit.getSoft(), limit.getHard()};
+        if (::setrlimit(static_cast<__rlimit_resource_t>(limit.getResource()), &values) != 0)
+            return system_error("set rlimit " + std::to_string(limit.getResource()) + " to " +
+                                std::to_string(limit.getSoft()) + ":" + std::to_string(limit.getHard()));
+    }
+    return {};
+}
+
+Result<void> ProcessSetup::load_seccomp() {
+    if (!process_.hasSeccomp()) return {};
+    auto program = process_.getSeccomp().getProgram();
+    size_t count = program.size() / sizeof(sock_filter);
+    if (count == 0 || count > max_filter_instructions || program.size() % sizeof(sock_filter) != 0)
+        return Error(ErrorKind::invalid_argument, "the seccomp program has a bad size");
+    // Copied: in the message it need not be aligned.
+    std::vector<sock_filter> instructions(count);
+    std::copy(program.begin(), program.end(), reinterpret_cast<kj::byte*>(instructions.data()));
+    sock_fprog filter{static_cast<unsigned short>(count), instructions.data()};
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process_.getSeccomp().getFlags(), &filter) != 0)
+        return system_error("load the seccomp program");
+    return {};
+}
+
+Result<void> ProcessSetup::become_user() {
+    auto user = process_.getUser();
+    RUNVM_ASSIGN(environment_, merge_environment(process_.getEnv()));
+    if (find_variable(environment_, "HOME") == nullptr) environment_.push_back("HOME=" + home_of(user.getUid()));
+    RUNVM_TRY(own_stdio(user.getUid()));
+
+    CapabilityMasks masks = masks_of(process_);
+    RUNVM_TRY(limit_bounding_set(masks));
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return system_error("keep capabilities");
+    // Root may enter folders that the user cannot, and on a network filesystem it can be the other way round.
+    std::string cwd = process_.getCwd().size() > 0 ? process_.getCwd().cStr() : "/";
+    bool entered = ::chdir(cwd.c_str()) == 0;
+
+    std::vector<gid_t> groups;
+    for (gid_t group : user.getAdditionalGids()) groups.push_back(group);
+    if (::setgroups(groups.size(), groups.data()) != 0) return system_error("set additional groups");
+    if (::setresgid(user.getGid(), user.getGid(), user.getGid()) != 0) return system_error("set gid");
+    if (::setresuid(user.getUid(), user.getUid(), user.getUid()) != 0) return system_error("set uid");
+    if (!entered) RUNVM_TRY(change_folder(cwd));
+    RUNVM_TRY(require_cwd_inside());
+    if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return system_error("stop keeping capabilities");
+    RUNVM_TRY(set_capabilities(masks));
+    ::umask(user.getUmask());
+    return {};
+}
+
+Result<void> ProcessSetup::find_command() {
+    auto args = process_.getArgs();
+    if (args.size() == 0) return Error(ErrorKind::invalid_argument, "process.args is empty");
+    const char* path = find_variable(environment_, "PATH");
+    RUNVM_ASSIGN(executable_, find_executable(args[0].cStr(), path != nullptr ? path : ""));
+    return {};
+}
+
+Error ProcessSetup::execute() {
+    std::vector<std::string> args;
+    for (auto arg : process_.getArgs()) args.emplace_back(arg.cStr());
+    std::vector<char*> argv = pointers_to(args);
+    std::vector<char*> envp = pointers_to(environment_);
+    // As late as possible, so that the profile need not allow what the set-up does.
+    if (process_.getNoNewPrivileges())
+        if (Result<void> loaded = load_seccomp(); !loaded) return std::move(loaded).error();
+    ::execve(executable_.c_str(), argv.data(), envp.data());
+    return execve_error(executable_, errno);
+}
+
+Result<std::vector<std::string>> merge_environment(capnp::List<capnp::Text>::Reader env) {
+    std::vector<std::string> merged;
+    std::map<std::string, size_t> places;
+    for (auto entry : env) {
+        std::string text = entry.cStr();
+        size_t equals = text.find('=');
+        if (equals == std::string::npos || equals == 0)
+            return Error(ErrorKind::invalid_argument, "process.env: `" + text + "` is not of the form NAME=value");
+        auto [place, is_new] = places.emplace(text.substr(0, equals), merged.size());
+        if (is_new)
+            merged.push_back(std::move(text));
+        else
+            merged[place->second] = std::move(text);
+    }
+    return merged;
+}
+
+const char* find_variable(const std::vector<std::string>& environment, const std::string& name) {
+    for (const std::string& entry : environment)
+        if (entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0)
+            return entry.c_str() + name.size() + 1;
+    return nullptr;
+}
+
+} // namespace runvm::agent

@@ -1,0 +1,54 @@
+#pragma once
+// What config.json's "process" says, done to the process that becomes it: the same for a container's own process
+// and for an exec. The order is runc's (standard_init_linux.go, init_linux.go finalizeNamespace), because it decides
+// which steps still have root's rights.
+
+#include "agent/setup_channel.h"
+#include "agent/stdio.h"
+#include "core/result.h"
+#include "protocol/common.capnp.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace runvm::agent {
+
+/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, and with the
+/// OOM score that is asked for (through the agent's own /proc, which is still there).
+Result<void> leave_agent(protocol::Process::Reader process);
+
+/// Everything from the descriptors to the look-up of the executable, for a process that is in its container's
+/// namespaces and root.
+class ProcessSetup {
+public:
+    ProcessSetup(protocol::Process::Reader process, uint64_t personality)
+        : process_(process), personality_(personality) {}
+
+    Result<void> prepare(ProcessDescriptors& descriptors, int terminal);
+
+    /// Loads what must be loaded last and executes: returns only with an error.
+    Error execute();
+
+private:
+    Result<void> set_scheduling();
+    Result<void> set_limits();
+    Result<void> load_seccomp();
+    Result<void> become_user();
+    Result<void> find_command();
+
+    protocol::Process::Reader process_;
+    uint64_t personality_;
+    std::string executable_;
+    std::vector<std::string> environment_;
+};
+
+/// The environment as execve gets it: of a name given twice the last value counts (runc sets them one after the
+/// other). invalid_argument for an entry without "=".
+Result<std::vector<std::string>> merge_environment(capnp::List<capnp::Text>::Reader env);
+
+/// The value of a variable; nullptr if it is not set.
+const char* find_variable(const std::vector<std::string>& environment, const std::string& name);
+
+
+} // namespace runvm::agent

@@ -1,0 +1,133 @@
+#include "agent/service.h"
+
+#include "agent/boot.h"
+#include "channel/rpc_error.h"
+
+#include <sys/utsname.h>
+
+#include <ctime>
+
+namespace runvm::agent {
+
+namespace {
+
+constexpr int64_t ns_per_s = 1'000'000'000;
+/// Enough for the answer to powerOff to leave the machine.
+constexpr auto power_off_delay = 20 * kj::MILLISECONDS;
+
+/// Writes the error of `result` into an answer, if it is one.
+template <class Context, class T>
+bool answer_error(Context& context, const Result<T>& result) {
+    if (result) return false;
+    channel::write_error(result.error(), context.getResults().initError());
+    return true;
+}
+
+Result<void> set_clock(int64_t time_ns) {
+    if (time_ns <= 0) return Error(ErrorKind::invalid_argument, "the host's time is not after 1970");
+    timespec time{time_ns / ns_per_s, time_ns % ns_per_s};
+    if (::clock_settime(CLOCK_REALTIME, &time) != 0) return system_error("set the clock");
+    return {};
+}
+
+} // namespace
+
+kj::Promise<void> AgentService::hello(HelloContext context) {
+    auto params = context.getParams();
+    auto results = context.getResults();
+    results.setProtocolVersion(protocol::AGENT_PROTOCOL_VERSION);
+    results.setAgentVersion(RUNVM_VERSION);
+    utsname kernel{};
+    if (::uname(&kernel) == 0) results.setKernelRelease(kernel.release);
+    results.setBootNs(boot_ns_);
+    if (params.getProtocolVersion() != protocol::AGENT_PROTOCOL_VERSION) {
+        Error mismatch(ErrorKind::unsupported,
+                       "the guest's agent speaks protocol version " +
+                           std::to_string(protocol::AGENT_PROTOCOL_VERSION) + ", the host speaks " +
+                           std::to_string(params.getProtocolVersion()) + "; make the guest image anew");
+        channel::write_error(mismatch, results.initError());
+    } else {
+        answer_error(context, set_clock(params.getHostTimeNs()));
+    }
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::createContainer(CreateContainerContext context) {
+    auto params = context.getParams();
+    return containers_.create(params.getId(), params.getContainer()).then([context](Result<pid_t> pid) mutable {
+        if (!answer_error(context, pid)) context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
+    });
+}
+
+kj::Promise<void> AgentService::startContainer(StartContainerContext context) {
+    return containers_.start(context.getParams().getId()).then([context](Result<void> result) mutable {
+        answer_error(context, result);
+    });
+}
+
+kj::Promise<void> AgentService::exec(ExecContext context) {
+    auto params = context.getParams();
+    return containers_.exec(params.getId(), params.getExecId(), params.getProcess(), params.getCgroup())
+        .then([context](Result<pid_t> pid) mutable {
+            if (!answer_error(context, pid)) context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
+        });
+}
+
+kj::Promise<void> AgentService::wait(WaitContext context) {
+    auto params = context.getParams();
+    // Nothing is lost if the host goes away, and a wait can be long.
+    context.allowCancellation();
+    return containers_.wait(params.getId(), params.getExecId()).then([context](Result<Exit> exit) mutable {
+        if (!answer_error(context, exit)) exit->write(context.getResults().initStatus());
+    });
+}
+
+kj::Promise<void> AgentService::signal(SignalContext context) {
+    auto params = context.getParams();
+    answer_error(context,
+                 containers_.signal(params.getId(), params.getExecId(), params.getSignal(), params.getAll()));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::resize(ResizeContext context) {
+    auto params = context.getParams();
+    answer_error(context,
+                 containers_.resize(params.getId(), params.getExecId(), params.getHeight(), params.getWidth()));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::forgetProcess(ForgetProcessContext context) {
+    auto params = context.getParams();
+    answer_error(context, containers_.forget(params.getId(), params.getExecId()));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::deleteContainer(DeleteContainerContext context) {
+    return containers_.remove(context.getParams().getId()).then([context](Result<void> result) mutable {
+        answer_error(context, result);
+    });
+}
+
+kj::Promise<void> AgentService::processes(ProcessesContext context) {
+    Result<std::vector<pid_t>> pids = containers_.processes(context.getParams().getId());
+    if (answer_error(context, pids)) return kj::READY_NOW;
+    auto list = context.getResults().initGuestPids(static_cast<unsigned>(pids->size()));
+    for (unsigned i = 0; i < pids->size(); ++i) list.set(i, static_cast<uint32_t>((*pids)[i]));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::ping(PingContext) {
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::powerOff(PowerOffContext) {
+    timer_.afterDelay(power_off_delay)
+        .then([&containers = containers_] {
+            containers.release_shared_folder();
+            power_off();
+        })
+        .detach([](kj::Exception&&) { power_off(); });
+    return kj::READY_NOW;
+}
+
+} // namespace runvm::agent

@@ -1,0 +1,41 @@
+#pragma once
+// Interface Agent over the table of containers: what comes from the host is unpacked, what goes back is packed.
+
+#include "agent/containers.h"
+#include "protocol/agent.capnp.h"
+
+#include <kj/timer.h>
+
+namespace runvm::agent {
+
+// capnp's generated servers have virtual functions and no virtual destructor: they are owned by their own type.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+class AgentService final : public protocol::Agent::Server {
+public:
+    /// `boot_ns`: CLOCK_BOOTTIME when the agent was ready.
+    AgentService(Containers& containers, kj::Timer& timer, uint64_t boot_ns)
+        : containers_(containers), timer_(timer), boot_ns_(boot_ns) {}
+
+protected:
+    kj::Promise<void> hello(HelloContext context) override;
+    kj::Promise<void> createContainer(CreateContainerContext context) override;
+    kj::Promise<void> startContainer(StartContainerContext context) override;
+    kj::Promise<void> exec(ExecContext context) override;
+    kj::Promise<void> wait(WaitContext context) override;
+    kj::Promise<void> signal(SignalContext context) override;
+    kj::Promise<void> resize(ResizeContext context) override;
+    kj::Promise<void> forgetProcess(ForgetProcessContext context) override;
+    kj::Promise<void> deleteContainer(DeleteContainerContext context) override;
+    kj::Promise<void> processes(ProcessesContext context) override;
+    kj::Promise<void> ping(PingContext context) override;
+    kj::Promise<void> powerOff(PowerOffContext context) override;
+
+private:
+    Containers& containers_;
+    kj::Timer& timer_;
+    uint64_t boot_ns_;
+};
+#pragma GCC diagnostic pop
+
+} // namespace runvm::agent

@@ -1,0 +1,102 @@
+#include "agent/session.h"
+
+#include "agent/boot.h"
+#include "agent/console.h"
+#include "agent/reaper.h"
+#include "agent/service.h"
+#include "channel/relay.h"
+
+#include <capnp/rpc-twoparty.h>
+
+#include <ctime>
+
+namespace runvm::agent {
+
+namespace {
+
+/// Keeps a host whose handshakes fail at once from making the agent spin.
+constexpr auto retry_interval = 10 * kj::MILLISECONDS;
+constexpr uint64_t ns_per_s = 1'000'000'000;
+constexpr uint64_t ns_per_ms = 1'000'000;
+
+/// What serves one session; it ends with it.
+class Session {
+public:
+    Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, uint64_t boot_ns)
+        : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
+          network_(*control_, capnp::rpc::twoparty::Side::SERVER),
+          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(containers, event_port.getTimer(), boot_ns))) {
+        containers_.begin_session(relay_);
+    }
+    ~Session() noexcept(false) { containers_.end_session(); }
+    KJ_DISALLOW_COPY(Session);
+
+    /// Resolves or fails when either port is at its end.
+    kj::Promise<void> run() { return network_.onDisconnect().exclusiveJoin(relay_.run()); }
+
+private:
+    Containers& containers_;
+    channel::StreamRelay relay_;
+    kj::Own<kj::AsyncIoStream> control_;
+    capnp::TwoPartyVatNetwork network_;
+    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+};
+
+uint64_t boottime_ns() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return static_cast<uint64_t>(time.tv_sec) * ns_per_s + static_cast<uint64_t>(time.tv_nsec);
+}
+
+Result<void> serve_for_ever(uint64_t started_ns, const std::map<std::string, std::string>& kernel_options) {
+    Reaper::prepare();
+    kj::UnixEventPort event_port;
+    kj::EventLoop loop(event_port);
+    kj::WaitScope wait_scope(loop);
+
+    RUNVM_ASSIGN(kj::Own<PortSource> ports, open_ports(event_port, kernel_options));
+    RUNVM_ASSIGN(Launcher launcher, Launcher::create(event_port));
+    Containers containers(event_port, std::move(launcher));
+    Reaper reaper(event_port, [&](pid_t pid, int status) { containers.child_ended(pid, status); });
+    uint64_t ready_ns = boottime_ns();
+    log_line("ready " + std::to_string(ready_ns / ns_per_ms) + " ms after the kernel's start, " +
+             std::to_string((ready_ns - started_ns) / ns_per_ms) + " ms of them the agent's");
+    Sessions sessions(event_port, *ports, containers, ready_ns);
+    reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
+    return Error(ErrorKind::internal, "the event loop has ended");
+}
+
+} // namespace
+
+kj::Promise<void> Sessions::run() {
+    return ports_.next()
+        .then([this](SessionPorts ports) { return serve(kj::mv(ports)); })
+        .then([] { log_line("the session with the host has ended"); },
+              [](kj::Exception&& exception) {
+                  log_line(std::string("the session with the host broke: ") + exception.getDescription().cStr());
+              })
+        .then([this] { return event_port_.getTimer().afterDelay(retry_interval); })
+        .then([this] { return run(); });
+}
+
+kj::Promise<void> Sessions::serve(SessionPorts ports) {
+    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, boot_ns_);
+    auto ended = session->run();
+    return ended.attach(kj::mv(session));
+}
+
+void run_agent() {
+    uint64_t started_ns = boottime_ns();
+    try {
+        Result<std::map<std::string, std::string>> kernel_options = boot_guest();
+        if (!kernel_options) give_up(kernel_options.error().to_string());
+        Result<void> ended = serve_for_ever(started_ns, *kernel_options);
+        give_up(ended.error().to_string());
+    } catch (const kj::Exception& exception) {
+        give_up(kj::str(exception).cStr());
+    } catch (const std::exception& exception) {
+        give_up(exception.what());
+    }
+}
+
+} // namespace runvm::agent

@@ -1,0 +1,31 @@
+#pragma once
+// The agent's life after boot: one session with the host after another. Containers go on in between.
+
+#include "agent/containers.h"
+#include "agent/ports.h"
+
+#include <kj/async-unix.h>
+
+namespace runvm::agent {
+
+class Sessions {
+public:
+    Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, uint64_t boot_ns)
+        : event_port_(event_port), ports_(ports), containers_(containers), boot_ns_(boot_ns) {}
+
+    /// Never resolves.
+    kj::Promise<void> run();
+
+private:
+    kj::Promise<void> serve(SessionPorts ports);
+
+    kj::UnixEventPort& event_port_;
+    PortSource& ports_;
+    Containers& containers_;
+    uint64_t boot_ns_;
+};
+
+/// The whole agent: boots the guest and serves. Never returns.
+[[noreturn]] void run_agent();
+
+} // namespace runvm::agent

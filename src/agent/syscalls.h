@@ -1,0 +1,35 @@
+#pragma once
+// System calls that glibc 2.36 has no wrapper for, as Results. The mount API (fsopen, open_tree, ...) is glibc's.
+
+#include "core/result.h"
+#include "os/fd.h"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+namespace runvm::agent {
+
+/// openat2(2) of a path that is resolved as if `root` were "/": "..", absolute symlinks and magic links stay inside.
+Result<os::Fd> open_in_root(int root, const std::string& path, uint64_t flags);
+
+/// openat2(2) of a relative path that may not leave `folder` and may not contain symlinks.
+Result<os::Fd> open_beneath(int folder, const std::string& path, uint64_t flags);
+
+struct CloneResult {
+    pid_t pid = 0; ///< 0 in the child
+    os::Fd pidfd;  ///< in the parent
+};
+
+/// clone3(2) with CLONE_PIDFD, a fork into new namespaces and (if `cgroup` is not negative) into a cgroup.
+/// The agent has one thread, so the child may use all of the C++ library.
+Result<CloneResult> clone_process(uint64_t flags, int cgroup);
+
+/// setns(2).
+Result<void> join_namespaces(int fd, int flags, const std::string& name);
+
+/// pidfd_send_signal(2); process_finished if the process has ended.
+Result<void> send_signal(int pidfd, int signal);
+
+} // namespace runvm::agent

@@ -1,0 +1,12 @@
+#pragma once
+// `runvm features`: the specification's features structure (features.md), from the tables that parse a
+// config.json.
+
+#include <string>
+
+namespace runvm::oci {
+
+/// Indented as runc's, with a final newline.
+std::string features_json();
+
+} // namespace runvm::oci

@@ -1,0 +1,91 @@
+#include "oci/linux.h"
+
+#include "oci/devices.h"
+#include "oci/mount_options.h"
+#include "oci/namespaces.h"
+#include "oci/resources.h"
+#include "oci/seccomp.h"
+#include "oci/sysctl.h"
+
+#include <linux/sched.h>
+#include <sys/personality.h>
+
+namespace runvm::oci {
+
+namespace {
+
+constexpr size_t max_name = 64; // __NEW_UTS_LEN
+
+void read_host_names(const Value& root, const NamespaceList& namespaces,
+                     protocol::Container::Builder container, HostPlan& plan) {
+    plan.hostname = root["hostname"].text();
+    std::string domain = root["domainname"].text();
+    for (const char* key : {"hostname", "domainname"}) {
+        std::string name = root[key].text();
+        if (name.size() > max_name)
+            root[key].fail_found("at most " + std::to_string(max_name) + " characters are allowed");
+        if (!name.empty() && !namespaces.has(CLONE_NEWUTS)) // runc's words
+            root[key].fail("unable to set " + std::string(key) + " without a private UTS namespace");
+    }
+    container.setHostname(plan.hostname.c_str());
+    container.setDomainname(domain.c_str());
+}
+
+std::vector<std::string> read_paths(const Value& paths) {
+    std::vector<std::string> texts = paths.texts();
+    for (const Value& element : paths.elements()) {
+        std::string path = element.text();
+        if (path.empty() || path[0] != '/')
+            element.fail_found("an absolute path is expected");
+    }
+    return texts;
+}
+
+void fill(capnp::List<capnp::Text>::Builder list, const std::vector<std::string>& texts) {
+    for (unsigned i = 0; i < texts.size(); ++i)
+        list.set(i, texts[i].c_str());
+}
+
+void read_rootfs_propagation(const Value& value, protocol::Container::Builder container) {
+    std::string name = value.text();
+    if (name.empty())
+        return;
+    uint64_t propagation = parse_propagation(name);
+    if (propagation == 0)
+        value.fail("rootfsPropagation=" + name + " is not supported"); // runc's words
+    container.setRootfsPropagation(propagation);
+}
+
+void read_personality(const Value& personality, protocol::Container::Builder container) {
+    if (!personality.present())
+        return;
+    std::string domain = personality["domain"].text();
+    if (domain == "LINUX")
+        container.setPersonality(PER_LINUX);
+    else if (domain == "LINUX32")
+        container.setPersonality(PER_LINUX32);
+    else
+        personality["domain"].fail_found("allowed are LINUX, LINUX32");
+}
+
+} // namespace
+
+void read_linux(const Value& root, protocol::Container::Builder container, HostPlan& plan) {
+    Value linux = root["linux"];
+    NamespaceList namespaces = read_namespaces(linux["namespaces"], container, plan);
+    read_host_names(root, namespaces, container, plan);
+    read_time_offsets(linux["timeOffsets"], namespaces, container);
+    read_sysctl(linux["sysctl"], namespaces, container);
+    read_devices(linux["devices"], allows_all_devices(linux["resources"]["devices"]), container);
+    read_resources(linux["resources"], container.initResources(), plan);
+    read_rootfs_propagation(linux["rootfsPropagation"], container);
+    read_personality(linux["personality"], container);
+    plan.cgroups_path = linux["cgroupsPath"].text();
+
+    std::vector<std::string> masked = read_paths(linux["maskedPaths"]);
+    std::vector<std::string> readonly = read_paths(linux["readonlyPaths"]);
+    fill(container.initMaskedPaths(static_cast<unsigned>(masked.size())), masked);
+    fill(container.initReadonlyPaths(static_cast<unsigned>(readonly.size())), readonly);
+}
+
+} // namespace runvm::oci

@@ -1,0 +1,17 @@
+#pragma once
+// config-linux.md, "resources": cgroup v2 files and device rules for the guest, by runc's conversions.
+
+#include "oci/config.h"
+#include "oci/document.h"
+
+namespace runvm::oci {
+
+void read_resources(const Value& resources, protocol::Resources::Builder built, HostPlan& plan);
+
+/// True if the last word of the rules is that everything is allowed: a privileged container.
+bool allows_all_devices(const Value& rules);
+
+/// runc's conversion of cpu.shares (2 to 262144, default 1024) to cpu.weight (1 to 10000, default 100).
+uint64_t cpu_weight(uint64_t shares);
+
+} // namespace runvm::oci

@@ -1,0 +1,332 @@
+#include "os/process.h"
+
+#include "core/defer.h"
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <climits>
+
+namespace runvm::os {
+namespace {
+
+// An exec takes milliseconds; one that takes this long hangs on a dead network filesystem.
+constexpr int exec_timeout_ms = 60'000;
+
+enum class Step : int { reset_signals, parent_gone, map_fd, set_limit, new_session, change_folder, execute };
+
+/// What the child writes to its parent when it cannot become the program.
+struct Failure {
+    Step step;
+    int errno_value;
+};
+
+/// All that the child needs, allocated before the clone: between clone and exec only async-signal-safe calls
+/// are allowed, because another thread may have held the allocator's lock.
+struct ChildPlan {
+    std::vector<char*> argv;
+    std::vector<char*> env;
+    std::vector<std::pair<int, int>> fds;
+    std::vector<int> staged;
+    int first_free_fd = 0;
+    int failure_fd = -1;
+    int failure_read_fd = -1;
+};
+
+[[noreturn]] void fail(int failure_fd, Step step) {
+    Failure failure{step, errno};
+    // A pipe takes this little in one piece; if the parent is gone there is nobody to tell.
+    [[maybe_unused]] ssize_t written = ::write(failure_fd, &failure, sizeof failure);
+    ::_exit(127);
+}
+
+void reset_signals(int failure_fd) {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    for (int number = 1; number < NSIG; ++number) {
+        // SIGKILL, SIGSTOP and glibc's own two cannot be set.
+        if (::sigaction(number, &action, nullptr) != 0 && errno != EINVAL)
+            fail(failure_fd, Step::reset_signals);
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0)
+        fail(failure_fd, Step::reset_signals);
+}
+
+/// Moves the descriptors to their numbers by way of free high ones, so that no move overwrites a later one's
+/// source. Everything else is marked close-on-exec, so that the pipe to the parent lives until the exec.
+void map_fds(ChildPlan& plan) {
+    int failure_fd = ::fcntl(plan.failure_fd, F_DUPFD_CLOEXEC, plan.first_free_fd);
+    if (failure_fd < 0)
+        fail(plan.failure_fd, Step::map_fd);
+    plan.failure_fd = failure_fd;
+    for (size_t i = 0; i < plan.fds.size(); ++i) {
+        plan.staged[i] = ::fcntl(plan.fds[i].first, F_DUPFD_CLOEXEC, plan.first_free_fd);
+        if (plan.staged[i] < 0)
+            fail(plan.failure_fd, Step::map_fd);
+    }
+    if (::syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+        fail(plan.failure_fd, Step::map_fd);
+    for (size_t i = 0; i < plan.fds.size(); ++i) {
+        if (::dup2(plan.staged[i], plan.fds[i].second) < 0)
+            fail(plan.failure_fd, Step::map_fd);
+    }
+}
+
+[[noreturn]] void become_program(const SpawnSpec& spec, ChildPlan& plan, const char* executable) {
+    if (spec.die_with_parent) {
+        if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+            fail(plan.failure_fd, Step::parent_gone);
+        // The parent may have died before the prctl. getppid() says nothing across pid namespaces, but the
+        // pipe has lost its reader then: this process must not be one itself.
+        ::close(plan.failure_read_fd);
+        pollfd reader{plan.failure_fd, 0, 0};
+        if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0)
+            ::_exit(127);
+    }
+    map_fds(plan);
+    if (spec.new_session && ::setsid() < 0)
+        fail(plan.failure_fd, Step::new_session);
+    for (const ResourceLimit& limit : spec.rlimits) {
+        rlimit value{limit.soft, limit.hard};
+        if (::setrlimit(static_cast<__rlimit_resource>(limit.resource), &value) != 0)
+            fail(plan.failure_fd, Step::set_limit);
+    }
+    if (!spec.cwd.empty() && ::chdir(spec.cwd.c_str()) != 0)
+        fail(plan.failure_fd, Step::change_folder);
+    reset_signals(plan.failure_fd);
+    ::execve(executable, plan.argv.data(), plan.env.data());
+    fail(plan.failure_fd, Step::execute);
+}
+
+Error failure_error(const Failure& failure, const SpawnSpec& spec, const std::string& executable) {
+    std::string what;
+    switch (failure.step) {
+    case Step::reset_signals:
+        what = "reset the signals of " + executable;
+        break;
+    case Step::parent_gone:
+        what = "tie " + executable + " to its parent";
+        break;
+    case Step::map_fd:
+        what = "pass descriptors to " + executable;
+        break;
+    case Step::set_limit:
+        what = "set the resource limits of " + executable;
+        break;
+    case Step::new_session:
+        what = "start a session for " + executable;
+        break;
+    case Step::change_folder:
+        what = "change to folder " + spec.cwd + " for " + executable;
+        break;
+    case Step::execute:
+        what = "execute " + executable;
+        break;
+    }
+    return system_error(what, failure.errno_value);
+}
+
+/// Blocks all signals of this thread: a handler of the caller must not run in the child.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    BlockedSignals(const BlockedSignals&) = delete;
+    BlockedSignals& operator=(const BlockedSignals&) = delete;
+    ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    sigset_t before_{};
+};
+
+std::vector<char*> c_strings(const std::vector<std::string>& strings) {
+    std::vector<char*> pointers;
+    pointers.reserve(strings.size() + 1);
+    // execve's signature predates const; it does not write to them.
+    for (const std::string& string : strings)
+        pointers.push_back(const_cast<char*>(string.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+void kill_and_reap(Fd& pidfd) {
+    // Best effort on the way out of an error that is reported already.
+    (void)send_signal(pidfd.get(), SIGKILL);
+    siginfo_t info{};
+    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
+    }
+}
+
+/// Reads what the child has to say: nothing (end-of-file) once it has executed the program.
+Result<void> await_exec(int failure_pipe, const SpawnSpec& spec, const std::string& executable) {
+    pollfd ready{failure_pipe, POLLIN, 0};
+    int count;
+    do {
+        count = ::poll(&ready, 1, exec_timeout_ms);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return system_error("wait for " + executable);
+    if (count == 0)
+        return Error(ErrorKind::timeout,
+                     "execute " + executable + ": not done after " + std::to_string(exec_timeout_ms) + " ms");
+    Failure failure{};
+    ssize_t size;
+    do {
+        size = ::read(failure_pipe, &failure, sizeof failure);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0)
+        return system_error("read what became of " + executable);
+    if (size == sizeof failure)
+        return failure_error(failure, spec, executable);
+    return {};
+}
+
+/// clone3 with the signals blocked and, if asked, in another pid namespace. 0 in the child.
+Result<pid_t> clone_child(const SpawnSpec& spec, const std::string& executable, Fd& pidfd) {
+    Fd own_pid_namespace;
+    if (spec.pid_namespace >= 0) {
+        // setns(CLONE_NEWPID) changes only where this thread's next children are born; it is put back below.
+        RUNVM_ASSIGN(own_pid_namespace, open_file("/proc/thread-self/ns/pid_for_children", O_RDONLY));
+        if (::setns(spec.pid_namespace, CLONE_NEWPID) != 0)
+            return system_error("enter the pid namespace for " + executable);
+    }
+    int raw_pidfd = -1;
+    clone_args args{};
+    args.flags = spec.clone_flags | CLONE_PIDFD;
+    args.pidfd = reinterpret_cast<uint64_t>(&raw_pidfd); // the kernel's ABI takes addresses as numbers
+    args.exit_signal = SIGCHLD;
+    auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+    if (pid == 0)
+        return pid;
+    int clone_errno = errno;
+    if (pid > 0)
+        pidfd.reset(raw_pidfd);
+    if (own_pid_namespace && ::setns(own_pid_namespace.get(), CLONE_NEWPID) != 0) {
+        Error error = system_error("return to the own pid namespace");
+        if (pid > 0)
+            kill_and_reap(pidfd);
+        return error;
+    }
+    if (pid < 0)
+        return system_error("clone a process for " + executable, clone_errno);
+    return pid;
+}
+
+} // namespace
+
+Result<Spawned> spawn(const SpawnSpec& spec) {
+    if (spec.argv.empty())
+        return Error(ErrorKind::internal, "spawn without a program");
+    const std::string& executable = spec.executable.empty() ? spec.argv[0] : spec.executable;
+
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe for " + executable);
+    Fd failure_read(ends[0]);
+    Fd failure_write(ends[1]);
+    RUNVM_ASSIGN(Fd null, open_file("/dev/null", O_RDWR));
+
+    ChildPlan plan{c_strings(spec.argv), c_strings(spec.env), spec.fds, {}, 3, ends[1], ends[0]};
+    for (int number = 0; number < 3; ++number) {
+        bool named =
+            std::any_of(spec.fds.begin(), spec.fds.end(), [&](auto& fd) { return fd.second == number; });
+        if (!named)
+            plan.fds.emplace_back(null.get(), number);
+    }
+    for (const auto& [from, to] : plan.fds)
+        plan.first_free_fd = std::max(plan.first_free_fd, to + 1);
+    plan.staged.resize(plan.fds.size(), -1);
+
+    Spawned child;
+    {
+        BlockedSignals blocked;
+        RUNVM_ASSIGN(child.pid, clone_child(spec, executable, child.pidfd));
+        if (child.pid == 0)
+            become_program(spec, plan, executable.c_str());
+    }
+    failure_write.reset();
+    if (auto executed = await_exec(failure_read.get(), spec, executable); !executed) {
+        kill_and_reap(child.pidfd);
+        return std::move(executed).error();
+    }
+    return child;
+}
+
+Result<Fd> open_pidfd(pid_t pid) {
+    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (pidfd)
+        return pidfd;
+    Error error = system_error("open process " + std::to_string(pid));
+    // EINVAL is also a thread's number and a reaped leader's: no process either way.
+    if (error.errno_value() == ESRCH || error.errno_value() == EINVAL)
+        return Error(ErrorKind::process_finished, error.message(), error.errno_value());
+    return error;
+}
+
+Result<void> send_signal(int pidfd, int signal) {
+    if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0)
+        return {};
+    Error error = system_error("send signal " + std::to_string(signal));
+    if (error.errno_value() == ESRCH)
+        return Error(ErrorKind::process_finished, error.message(), ESRCH);
+    return error;
+}
+
+Result<bool> wait_for_end(int pidfd, int timeout_ms) {
+    using std::chrono::steady_clock;
+    auto deadline = steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    while (true) {
+        int left_ms = -1;
+        if (timeout_ms >= 0) {
+            auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+            left_ms = static_cast<int>(std::max<int64_t>(left, 0));
+        }
+        pollfd ended{pidfd, POLLIN, 0};
+        int count = ::poll(&ended, 1, left_ms);
+        if (count > 0) {
+            if ((ended.revents & POLLNVAL) != 0)
+                return system_error("wait for a process", EBADF);
+            return true;
+        }
+        if (count == 0)
+            return false;
+        if (errno != EINTR)
+            return system_error("wait for a process");
+    }
+}
+
+Result<std::optional<ExitStatus>> wait_for_exit(int pidfd, int timeout_ms) {
+    RUNVM_ASSIGN(bool ended, wait_for_end(pidfd, timeout_ms));
+    if (!ended)
+        return std::optional<ExitStatus>();
+    siginfo_t info{};
+    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0) {
+        if (errno != EINTR)
+            return system_error("wait for a child process");
+    }
+    ExitStatus status;
+    if (info.si_code == CLD_EXITED)
+        status.code = info.si_status;
+    else
+        status.signal = info.si_status;
+    return std::optional<ExitStatus>(status);
+}
+
+} // namespace runvm::os

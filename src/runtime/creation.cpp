@@ -1,0 +1,253 @@
+#include "runtime/creation.h"
+
+#include "os/file.h"
+#include "os/mounts.h"
+#include "os/unix_socket.h"
+#include "runtime/fault_point.h"
+#include "vm/accelerator.h"
+
+#include <chrono>
+#include <csignal>
+#include <unistd.h>
+
+namespace runvm::runtime {
+
+namespace {
+
+// What the guest's kernel and agent need besides the containers' memory (docs/performance.md).
+constexpr uint64_t guest_overhead_mib = 160;
+constexpr uint64_t smallest_guest_mib = 256;
+constexpr uint32_t monitor_timeout_ms = 10000;
+constexpr uint64_t mib = 1024 * 1024;
+
+int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+uint64_t guest_memory_mib(const config::Config::Hypervisor& hypervisor, uint64_t limit_bytes) {
+    if (limit_bytes == 0) return hypervisor.memory_mib;
+    return std::max(smallest_guest_mib, (limit_bytes + mib - 1) / mib + guest_overhead_mib);
+}
+
+void kill_and_wait(const os::Spawned& process) {
+    if (!process.pidfd) return;
+    (void)os::send_signal(process.pidfd.get(), SIGKILL); // gone already: as wanted
+    (void)os::wait_for_exit(process.pidfd.get(), monitor_timeout_ms);
+}
+
+} // namespace
+
+Result<void> write_pid_file(const std::string& path, pid_t pid) {
+    if (path.empty()) return {};
+    return os::write_file_atomically(path, std::to_string(pid), 0644, false).context("write the pid file");
+}
+
+// runc 1.2, utils_linux.go: a descriptor of the process for the caller that wants one.
+Result<void> send_pidfd(int pidfd, const std::string& socket_path) {
+    auto socket = os::connect_unix(socket_path);
+    if (!socket) return std::move(socket).context("connect to pidfd socket " + socket_path).error();
+    return os::send_fd(socket->get(), pidfd, "pidfd");
+}
+
+Creation::Creation(Context& context, const CreateOptions& options, bool stays)
+    : context_(context), options_(options), stays_(stays) {}
+
+Creation::~Creation() {
+    if (!finished_) undo();
+}
+
+Result<void> Creation::create() {
+    RUNVM_TRY(state::check_id(options_.id));
+    RUNVM_TRY(read_bundle());
+    RUNVM_TRY(check_terminal());
+    RUNVM_TRY(reserve());
+    fault_point("create.after-reserve");
+    if (auto booted = boot_sandbox(); !booted) return explain(std::move(booted).error());
+    if (auto started = start_shims(); !started) return explain(std::move(started).error());
+    fault_point("create.after-shim");
+    if (auto created = create_in_guest(); !created) return explain(std::move(created).error());
+    fault_point("create.after-container");
+    return publish();
+}
+
+Result<void> Creation::read_bundle() {
+    std::string bundle = options_.bundle.empty() ? "." : options_.bundle;
+    RUNVM_ASSIGN(bundle, os::real_path(bundle));
+    std::string path = bundle + "/config.json";
+    RUNVM_ASSIGN(std::string text, os::read_file(path));
+    RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, message_.initRoot<protocol::Container>()));
+
+    container_.id = options_.id;
+    container_.oci_version = plan_.oci_version;
+    container_.bundle = bundle;
+    container_.rootfs = plan_.rootfs;
+    container_.annotations = plan_.annotations;
+    container_.owner = ::getuid();
+    container_.sandbox_id = options_.id;
+    container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
+    container_.config = std::move(text);
+    return {};
+}
+
+// runc's two rules, utils_linux.go setupIO.
+Result<void> Creation::check_terminal() const {
+    if (plan_.terminal && !stays_ && options_.console_socket.empty())
+        return Error(ErrorKind::invalid_argument, "cannot allocate tty if runvm will detach without setting console socket");
+    if ((!plan_.terminal || stays_) && !options_.console_socket.empty())
+        return Error(ErrorKind::invalid_argument, "cannot use console socket if runvm will not detach or allocate tty");
+    return {};
+}
+
+Result<void> Creation::reserve() {
+    RUNVM_ASSIGN(state::Lock lock, context_.store->reserve(options_.id));
+    lock_.emplace(std::move(lock));
+    reserved_ = true;
+    container_.created_ns = now_ns();
+    container_.creator = state::process_ref(::getpid());
+    return {};
+}
+
+Result<void> Creation::fill_config(protocol::SandboxConfig::Builder config) {
+    const auto& hypervisor = context_.config.hypervisor;
+    const auto& paths = context_.config.paths;
+    RUNVM_ASSIGN(vm::Accelerator accelerator, vm::choose_accelerator(hypervisor.accelerator, paths.run));
+    config.setSandboxId(container_.sandbox_id);
+    config.setAccelerator(accelerator.name);
+    config.setKernelPath(hypervisor.kernel.empty() ? context_.layout.share + "/vmlinux" : hypervisor.kernel);
+    config.setImagePath(hypervisor.image.empty() ? context_.layout.share + "/initrd.img" : hypervisor.image);
+    config.setKernelCommandLine(hypervisor.kernel_command_line);
+    config.setVcpus(hypervisor.vcpus);
+    config.setMemoryMib(guest_memory_mib(hypervisor, plan_.memory_limit_bytes));
+    config.setMachine(hypervisor.machine);
+    config.setEmulatorPath(hypervisor.emulator);
+    config.setVirtiofsdPath(context_.config.shared_fs.daemon);
+    config.setLibvirtUri(context_.config.libvirt.uri);
+    config.setChannel(context_.config.channel.type);
+    config.setBootTimeoutMs(hypervisor.boot_timeout_ms);
+    config.setAgentTimeoutMs(hypervisor.agent_timeout_ms);
+    config.setCacheFolder(paths.cache);
+    config.setRunFolder(paths.run);
+    config.setLogLevel(context_.debug ? "debug" : context_.config.logging.level);
+    const auto& daemon_options = context_.config.shared_fs.options;
+    auto options = config.initSharedFsOptions(daemon_options.size());
+    for (unsigned i = 0; i < daemon_options.size(); ++i) options.set(i, daemon_options[i]);
+    return {};
+}
+
+Result<void> Creation::boot_sandbox() {
+    RUNVM_TRY(os::remove_tree(container_.sandbox_folder)); // of a container that was there before
+    RUNVM_TRY(state::claim_sandbox_folder(context_.root, container_.sandbox_id));
+    RUNVM_ASSIGN(StartedMonitor monitor, start_monitor(context_.layout, container_.sandbox_folder));
+    reaper_ = std::move(monitor.reaper);
+    container_.reaper = state::process_ref(reaper_.pid);
+    fault_point("create.after-monitor");
+
+    connection_ = std::make_unique<MonitorConnection>(std::move(monitor.connection));
+    auto request = connection_->service().createSandboxRequest();
+    RUNVM_TRY(fill_config(request.initConfig()));
+    RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "createSandbox"));
+    fault_point("create.after-sandbox");
+    return {};
+}
+
+Result<void> Creation::start_shims() {
+    if (plan_.terminal) {
+        RUNVM_ASSIGN(terminal_, open_terminal(plan_.console_height, plan_.console_width));
+        foreground_terminal_ = stays_;
+    }
+    RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
+    RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_));
+
+    ShimRequest request;
+    request.id = options_.id;
+    request.init = &init_;
+    request.preserve_fds = options_.preserve_fds;
+    request.streams = &streams_;
+    RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));
+    if (terminal_) request.terminal = os::Fd(::dup(terminal_->slave.get()));
+    RUNVM_ASSIGN(shim_, start_shim(context_.layout, std::move(request)));
+    init_.alive.reset();
+
+    container_.shim = state::process_ref(shim_.pid);
+    container_.shim_init = state::process_ref(init_.process.pid);
+    return context_.store->save(container_);
+}
+
+Result<void> Creation::create_in_guest() {
+    auto request = connection_->sandbox().createContainerRequest();
+    request.setId(options_.id);
+    request.setContainer(message_.getRoot<protocol::Container>().asReader());
+    auto shares = request.initShares(plan_.shares.size());
+    for (unsigned i = 0; i < plan_.shares.size(); ++i) {
+        const oci::ShareSource& source = plan_.shares[i];
+        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
+        shares[i].setName(source.name);
+        shares[i].setTree(pass_fd(std::move(tree)));
+        shares[i].setReadonly(source.readonly);
+        shares[i].setReadonlyRecursive(source.readonly_recursive);
+        shares[i].setReadonlyWhenCreated(source.readonly_when_created);
+    }
+    auto streams = request.initStreams(streams_.size());
+    for (unsigned i = 0; i < streams_.size(); ++i) {
+        streams[i].setFd(streams_[i].process_fd);
+        streams[i].setDirection(streams_[i].direction);
+        streams[i].setEnd(pass_fd(std::move(streams_[i].monitor_end)));
+    }
+    const auto& hypervisor = context_.config.hypervisor;
+    uint32_t limit_ms = hypervisor.boot_timeout_ms + hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    return connection_->tell(request.send(), limit_ms, "createContainer");
+}
+
+Result<void> Creation::publish() {
+    if (terminal_ && !foreground_terminal_) {
+        RUNVM_TRY(send_master(*terminal_, options_.console_socket));
+        terminal_.reset();
+    }
+    if (!options_.pidfd_socket.empty()) RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
+    container_.status = state::Status::created;
+    RUNVM_TRY(context_.store->save(container_));
+    fault_point("create.after-save");
+    RUNVM_TRY(write_pid_file(options_.pid_file, shim_.pid));
+
+    auto request = connection_->sandbox().commitRequest();
+    request.setId(options_.id);
+    RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "commit"));
+    fault_point("create.after-commit");
+    finished_ = true;
+    lock_.reset();
+    return {};
+}
+
+Result<void> Creation::start() {
+    auto lock = context_.store->lock(options_.id);
+    if (!lock) return std::move(lock).error();
+    auto request = connection_->sandbox().startContainerRequest();
+    request.setId(options_.id);
+    RUNVM_TRY(connection_->tell(request.send(), context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
+                                "startContainer"));
+    container_.status = state::Status::running;
+    return context_.store->save(container_);
+}
+
+void Creation::undo() {
+    connection_.reset();
+    kill_and_wait(reaper_);
+    kill_and_wait(shim_);
+    kill_and_wait(init_.process);
+    if (!reserved_) return;
+    // What cannot be removed (a disk that went read-only) is found by `delete --force`.
+    (void)os::remove_tree(container_.sandbox_folder);
+    if (!options_.pid_file.empty()) ::unlink(options_.pid_file.c_str());
+    (void)context_.store->remove(options_.id);
+}
+
+// A monitor that ended can say why only in its log.
+Error Creation::explain(Error error) const {
+    if (error.kind() != ErrorKind::unavailable) return error;
+    std::string log = monitor_log_tail(container_.sandbox_folder);
+    if (log.empty()) return error;
+    return Error(error.kind(), error.to_string() + "\nthe monitor's last words:\n" + log, error.errno_value());
+}
+
+} // namespace runvm::runtime

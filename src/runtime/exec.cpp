@@ -1,0 +1,174 @@
+#include "oci/config.h"
+
+#include "os/file.h"
+#include "os/unix_socket.h"
+#include "runtime/commands.h"
+#include "runtime/creation.h"
+#include "runtime/fault_point.h"
+#include "runtime/foreground.h"
+
+#include <capnp/message.h>
+
+#include <csignal>
+#include <unistd.h>
+
+namespace runvm::runtime {
+
+namespace {
+
+constexpr uint32_t monitor_timeout_ms = 10000;
+
+Result<state::Container> load_running(Context& context, const ExecOptions& options) {
+    RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
+    switch (state::effective_status(container)) {
+    case state::Status::stopped: return Error(ErrorKind::wrong_state, "cannot exec in a stopped container");
+    case state::Status::paused:
+        if (!options.ignore_paused)
+            return Error(ErrorKind::wrong_state,
+                         "cannot exec in a paused container (use --ignore-paused to override)");
+        return container;
+    case state::Status::creating:
+        return Error(ErrorKind::wrong_state, "cannot exec in a container that is being created");
+    default: return container;
+    }
+}
+
+oci::ExecOverrides overrides(const ExecOptions& options) {
+    oci::ExecOverrides over;
+    over.args = options.args;
+    over.env = options.env;
+    over.cwd = options.cwd;
+    over.user = options.user;
+    over.additional_gids = options.additional_gids;
+    over.capabilities = options.capabilities;
+    over.no_new_privileges = options.no_new_privileges;
+    over.tty = options.tty;
+    return over;
+}
+
+// One exec from its parts to its process: as Creation, smaller.
+class Execution {
+public:
+    Execution(Context& context, const ExecOptions& options) : context_(context), options_(options) {}
+    ~Execution() {
+        if (!finished_ && shim_.pidfd) {
+            (void)os::send_signal(shim_.pidfd.get(), SIGKILL); // gone already: as wanted
+            (void)os::wait_for_exit(shim_.pidfd.get(), monitor_timeout_ms);
+        }
+    }
+    Execution(const Execution&) = delete;
+    Execution& operator=(const Execution&) = delete;
+
+    Result<void> begin();
+    Result<void> publish();
+    const os::Spawned& shim() const { return shim_; }
+    HostTerminal* terminal() { return terminal_ ? &*terminal_ : nullptr; }
+
+private:
+    Result<void> plan();
+    Result<void> start_shim_process();
+    capnp::RemotePromise<protocol::Sandbox::EnterContainerResults> enter();
+
+    Context& context_;
+    const ExecOptions& options_;
+    state::Container container_;
+    capnp::MallocMessageBuilder message_;
+    oci::HostPlan plan_;
+    // Unique in the container's life: no two processes of the host have a pid at once, and none comes back with the
+    // same number while a command of it is under way.
+    std::string exec_id_ = "exec-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(state::process_ref(::getpid()).start_time);
+    std::vector<ProcessStream> streams_;
+    std::optional<HostTerminal> terminal_;
+    std::unique_ptr<MonitorConnection> connection_;
+    os::Spawned shim_;
+    bool finished_ = false;
+};
+
+Result<void> Execution::plan() {
+    auto process = message_.initRoot<protocol::Process>();
+    if (!options_.process_file.empty()) {
+        RUNVM_ASSIGN(std::string text, os::read_file(options_.process_file));
+        RUNVM_TRY(oci::plan_process(text, options_.process_file, container_.config, process, plan_));
+    } else {
+        RUNVM_TRY(oci::plan_exec(container_.config, overrides(options_), process, plan_));
+    }
+    // runc's two rules, utils_linux.go setupIO.
+    if (plan_.terminal && options_.detach && options_.console_socket.empty())
+        return Error(ErrorKind::invalid_argument, "cannot allocate tty if runvm will detach without setting console socket");
+    if ((!plan_.terminal || !options_.detach) && !options_.console_socket.empty())
+        return Error(ErrorKind::invalid_argument, "cannot use console socket if runvm will not detach or allocate tty");
+    return {};
+}
+
+Result<void> Execution::begin() {
+    RUNVM_ASSIGN(container_, load_running(context_, options_));
+    RUNVM_TRY(plan());
+    if (plan_.terminal) {
+        RUNVM_ASSIGN(terminal_, open_terminal(plan_.console_height, plan_.console_width));
+    }
+    RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
+    RUNVM_ASSIGN(connection_, MonitorConnection::open(container_.sandbox_folder));
+    // The guest starts the process while the shim is started here.
+    auto entered = enter();
+    connection_->flush();
+    RUNVM_TRY(start_shim_process());
+    fault_point("exec.after-shim");
+    uint32_t limit_ms = context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    RUNVM_TRY(connection_->tell(kj::mv(entered), limit_ms, "exec"));
+    fault_point("exec.after-rpc");
+    return {};
+}
+
+capnp::RemotePromise<protocol::Sandbox::EnterContainerResults> Execution::enter() {
+    auto request = connection_->sandbox().enterContainerRequest();
+    request.setId(options_.id);
+    request.setExecId(exec_id_);
+    request.setProcess(message_.getRoot<protocol::Process>().asReader());
+    request.setCgroup(options_.cgroup);
+    auto streams = request.initStreams(streams_.size());
+    for (unsigned i = 0; i < streams_.size(); ++i) {
+        streams[i].setFd(streams_[i].process_fd);
+        streams[i].setDirection(streams_[i].direction);
+        streams[i].setEnd(pass_fd(std::move(streams_[i].monitor_end)));
+    }
+    return request.send();
+}
+
+Result<void> Execution::start_shim_process() {
+    RUNVM_ASSIGN(StartedInit init, open_shim_init(container_.shim_init));
+    ShimRequest request;
+    request.id = options_.id;
+    request.exec_id = exec_id_;
+    request.init = &init;
+    request.preserve_fds = options_.preserve_fds;
+    request.streams = &streams_;
+    RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));
+    if (terminal_) request.terminal = os::Fd(::dup(terminal_->slave.get()));
+    RUNVM_ASSIGN(shim_, start_shim(context_.layout, std::move(request)));
+    return {};
+}
+
+Result<void> Execution::publish() {
+    if (terminal_ && options_.detach) {
+        RUNVM_TRY(send_master(*terminal_, options_.console_socket));
+        terminal_.reset();
+    }
+    if (!options_.pidfd_socket.empty()) RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
+    RUNVM_TRY(write_pid_file(options_.pid_file, shim_.pid));
+    finished_ = true;
+    return {};
+}
+
+} // namespace
+
+Result<int> exec(Context& context, const ExecOptions& options) {
+    if (!options.detach) hold_signals();
+    Execution execution(context, options);
+    RUNVM_TRY(execution.begin());
+    RUNVM_TRY(execution.publish());
+    if (options.detach) return 0;
+    return stay_in_foreground(execution.shim(), execution.terminal());
+}
+
+} // namespace runvm::runtime

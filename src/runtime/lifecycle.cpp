@@ -1,0 +1,132 @@
+// start, kill and delete: commands on a container that is there.
+
+#include "os/process.h"
+#include "runtime/commands.h"
+#include "runtime/fault_point.h"
+#include "runtime/monitor_connection.h"
+#include "runtime/monitor_process.h"
+
+#include <csignal>
+
+namespace runvm::runtime {
+
+namespace {
+
+// The monitor gives a guest 10 s to answer a signal.
+constexpr uint32_t signal_timeout_ms = 15000;
+constexpr uint32_t monitor_timeout_ms = 10000;
+constexpr int end_timeout_ms = 10000;
+
+Error not_running() { return {ErrorKind::process_finished, "container not running"}; }
+
+// SIGKILL for a process that may be gone already, and waits for its end.
+Result<void> end_process(const state::ProcessRef& process) {
+    if (!state::is_alive(process)) return {};
+    auto pidfd = os::open_pidfd(process.pid);
+    if (!pidfd || !state::is_alive(process)) return {};
+    (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
+    RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), end_timeout_ms));
+    if (!ended)
+        return Error(ErrorKind::timeout, "process " + std::to_string(process.pid) + " does not end after SIGKILL");
+    return {};
+}
+
+// Everything of a container that is not to be any more. May be called again and again.
+Result<void> clear(Context& context, const state::Container& container) {
+    RUNVM_TRY(end_sandbox(container));
+    fault_point("delete.after-kill");
+    RUNVM_TRY(end_process(container.shim));
+    RUNVM_TRY(end_process(container.shim_init));
+    return context.store->remove(container.id);
+}
+
+// What `delete --force` knows of a container whose state cannot be read: its id.
+state::Container nameless(Context& context, const std::string& id) {
+    state::Container container;
+    container.id = id;
+    container.sandbox_folder = state::sandbox_folder(context.root, id);
+    return container;
+}
+
+} // namespace
+
+Result<void> start(Context& context, const std::string& id) {
+    RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
+    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    switch (state::effective_status(container)) {
+    case state::Status::created: break;
+    case state::Status::stopped: return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
+    case state::Status::running: return Error(ErrorKind::wrong_state, "cannot start an already running container");
+    default:
+        return Error(ErrorKind::wrong_state, std::string("cannot start a container in the ") +
+                                                 state::to_string(container.status) + " state");
+    }
+    fault_point("start.before");
+    RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
+    auto request = connection->sandbox().startContainerRequest();
+    request.setId(id);
+    auto started = connection->tell(request.send(), context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
+                                    "startContainer");
+    fault_point("start.after-rpc");
+    // A start that was killed before it could write this down: the process runs all the same.
+    bool runs_already = !started && started.error().kind() == ErrorKind::wrong_state;
+    if (started || runs_already) {
+        container.status = state::Status::running;
+        RUNVM_TRY(context.store->save(container));
+    }
+    if (runs_already) return Error(ErrorKind::wrong_state, "cannot start an already running container");
+    return started;
+}
+
+Result<void> kill(Context& context, const std::string& id, int signal, bool all) {
+    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    if (state::effective_status(container) == state::Status::stopped) {
+        if (all) return {}; // containerd kills --all after init has ended
+        return not_running();
+    }
+    auto connection = MonitorConnection::open(container.sandbox_folder);
+    Result<void> sent = connection ? Result<void>() : Result<void>(connection.error());
+    if (connection) {
+        auto request = (*connection)->sandbox().signalProcessRequest();
+        request.setId(id);
+        request.setSignal(signal);
+        request.setAll(all);
+        sent = (*connection)->tell(request.send(), signal_timeout_ms, "signal");
+    }
+    if (sent) return {};
+    if (sent.error().kind() == ErrorKind::process_finished) {
+        if (all) return {};
+        return not_running();
+    }
+    bool out_of_reach = sent.error().kind() == ErrorKind::unavailable || sent.error().kind() == ErrorKind::timeout;
+    // A monitor or guest that hangs must not make a container immortal.
+    if (signal == SIGKILL && out_of_reach) {
+        RUNVM_TRY(end_sandbox(container));
+        return end_process(container.shim);
+    }
+    if (out_of_reach && state::effective_status(container) == state::Status::stopped) return not_running();
+    return sent;
+}
+
+Result<void> remove(Context& context, const std::string& id, bool force) {
+    RUNVM_TRY(state::check_id(id));
+    auto lock = context.store->lock(id);
+    if (!lock) {
+        if (!force || lock.error().kind() != ErrorKind::not_found) return std::move(lock).error();
+        return clear(context, nameless(context, id));
+    }
+    fault_point("delete.before");
+    auto container = context.store->load(id);
+    if (!container) {
+        if (!force) return std::move(container).error();
+        return clear(context, nameless(context, id));
+    }
+    state::Status status = state::effective_status(*container);
+    bool deletable = status == state::Status::stopped || status == state::Status::created;
+    if (!force && !deletable)
+        return Error(ErrorKind::wrong_state, "cannot delete container " + id +
+                                                 " that is not stopped: " + state::to_string(status));
+    return clear(context, *container);
+}
+
+} // namespace runvm::runtime

@@ -1,0 +1,41 @@
+#include "runtime/monitor_connection.h"
+
+#include "os/unix_socket.h"
+
+#include <kj/io.h>
+
+namespace runvm::runtime {
+
+namespace {
+
+class DescriptorServer final : public protocol::Descriptor::Server {
+public:
+    explicit DescriptorServer(os::Fd fd) : fd_(std::move(fd)) {}
+    kj::Maybe<int> getFd() override { return fd_.get(); }
+
+private:
+    os::Fd fd_;
+};
+
+} // namespace
+
+protocol::Descriptor::Client pass_fd(os::Fd fd) { return kj::heap<DescriptorServer>(std::move(fd)); }
+
+MonitorConnection::MonitorConnection(os::Fd socket)
+    : io_(kj::setupAsyncIo()),
+      stream_(io_.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(socket.release()))),
+      // With 0, capnp would send none either (OutgoingMessageImpl::setFds).
+      client_(*stream_, protocol::MAX_FDS_PER_MESSAGE) {}
+
+Result<std::unique_ptr<MonitorConnection>> MonitorConnection::open(const std::string& sandbox_folder) {
+    auto socket = os::connect_unix(sandbox_folder + "/monitor.sock");
+    if (!socket)
+        return Error(ErrorKind::unavailable, "the sandbox's monitor is gone: " + socket.error().to_string());
+    return std::make_unique<MonitorConnection>(std::move(*socket));
+}
+
+protocol::Sandbox::Client MonitorConnection::sandbox() {
+    return service().fetchSandboxRequest().send().getSandbox();
+}
+
+} // namespace runvm::runtime

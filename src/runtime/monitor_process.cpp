@@ -1,0 +1,69 @@
+#include "runtime/monitor_process.h"
+
+#include "os/file.h"
+#include "os/unix_socket.h"
+
+#include <csignal>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <array>
+
+namespace runvm::runtime {
+
+namespace {
+
+// The numbers that cmd/monitor/main.cpp expects.
+constexpr int listen_fd_number = 3;
+constexpr int connection_fd_number = 4;
+
+constexpr int end_timeout_ms = 10000;
+constexpr size_t log_tail_bytes = 2048;
+
+} // namespace
+
+Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder) {
+    RUNVM_ASSIGN(os::Fd listener, os::listen_unix(sandbox_folder + "/monitor.sock"));
+    RUNVM_ASSIGN(os::Fd log, os::open_file(sandbox_folder + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return system_error("make a socket pair");
+    os::Fd ours(ends[0]);
+    os::Fd monitors(ends[1]);
+
+    os::SpawnSpec spec;
+    spec.argv = {layout.libexec + "/runvm-monitor"};
+    // One malloc arena for all threads: a monitor is there as long as its container, its memory counts.
+    spec.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/",
+                "MALLOC_ARENA_MAX=1"};
+    spec.fds = {{log.get(), 2}, {listener.get(), listen_fd_number}, {monitors.get(), connection_fd_number}};
+    spec.clone_flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET;
+    spec.new_session = true;
+    spec.cwd = "/";
+    RUNVM_ASSIGN(os::Spawned reaper, os::spawn(spec));
+    return StartedMonitor{std::move(reaper), std::move(ours)};
+}
+
+std::string monitor_log_tail(const std::string& sandbox_folder) {
+    auto text = os::read_file(sandbox_folder + "/monitor.log");
+    if (!text) return "";
+    if (text->size() <= log_tail_bytes) return *text;
+    return text->substr(text->size() - log_tail_bytes);
+}
+
+Result<void> end_sandbox(const state::Container& container) {
+    if (state::is_alive(container.reaper)) {
+        if (auto pidfd = os::open_pidfd(container.reaper.pid); pidfd && state::is_alive(container.reaper)) {
+            (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
+            RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), end_timeout_ms));
+            if (!ended)
+                return Error(ErrorKind::timeout, "process " + std::to_string(container.reaper.pid) +
+                                                     " (runvm-monitor) does not end after SIGKILL");
+        }
+    }
+    if (container.sandbox_folder.empty()) return {};
+    return os::remove_tree(container.sandbox_folder);
+}
+
+} // namespace runvm::runtime

@@ -1,0 +1,59 @@
+#pragma once
+// What the sandbox asks of its machine, guest and host parts together: the seam of its unit tests. VmMachine
+// (vm_machine.h) is the real one. All calls come from the event loop's thread, and none blocks for long.
+
+#include "channel/relay.h"
+#include "core/result.h"
+#include "os/fd.h"
+#include "protocol/agent.capnp.h"
+#include "protocol/sandbox.capnp.h"
+
+#include <kj/async.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace runvm::sandbox {
+
+/// A booted guest: its agent has answered.
+struct Guest {
+    protocol::Agent::Client agent;
+    std::unique_ptr<channel::StreamRelay> relay;
+};
+
+/// How a tree of the host is shown to the guest.
+struct ShareRequest {
+    std::string container;
+    std::string name;
+    os::Fd tree; ///< of open_tree(2)
+    bool readonly = false;
+    bool readonly_recursive = false;
+};
+
+class Machine {
+public:
+    virtual ~Machine() = default;
+
+    /// Starts the machine and connects to its agent. At most once.
+    virtual kj::Promise<Result<std::unique_ptr<Guest>>> boot(protocol::SandboxConfig::Reader config) = 0;
+    /// `callback` is called once, from the event loop, when the machine is over after it was started (also by
+    /// `destroy`), with the reason.
+    virtual void on_death(std::function<void(std::string reason)> callback) = 0;
+
+    virtual kj::Promise<Result<void>> suspend() = 0;
+    virtual kj::Promise<Result<void>> resume() = 0;
+    /// Ends QEMU however it is.
+    virtual kj::Promise<Result<void>> destroy() = 0;
+
+    virtual Result<void> attach_share(ShareRequest request) = 0;
+    virtual Result<void> make_share_readonly(const std::string& container, const std::string& name) = 0;
+    /// Takes all of a container's trees away; what cannot be taken is left to the end of the sandbox.
+    virtual void detach_shares(const std::string& container) = 0;
+
+    virtual std::string console_tail() const = 0;
+    virtual pid_t qemu_pid() const = 0;
+    virtual pid_t virtiofsd_pid() const = 0;
+};
+
+} // namespace runvm::sandbox

@@ -1,0 +1,524 @@
+#include "sandbox/sandbox.h"
+
+#include "sandbox/agent_call.h"
+#include "state/store.h"
+
+
+#include <capnp/message.h>
+#include <fcntl.h>
+
+#include <chrono>
+#include <csignal>
+
+namespace runvm::sandbox {
+
+namespace {
+
+using State = protocol::SandboxState;
+
+// A signal must not keep a caller for as long as other calls may take.
+constexpr uint32_t signal_timeout_ms = 10000;
+constexpr uint32_t power_off_timeout_ms = 5000;
+// How long shims may take to leave a machine that is over.
+constexpr uint32_t linger_ms = 10000;
+
+Promised<void> failed(Error error) { return Result<void>(std::move(error)); }
+
+int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+// A call's parameters are gone when the guest has booted: what is needed then is copied.
+template <class T>
+struct Copied {
+    explicit Copied(typename T::Reader reader) { message.setRoot(reader); }
+    typename T::Reader get() { return message.getRoot<T>().asReader(); }
+    capnp::MallocMessageBuilder message;
+};
+
+} // namespace
+
+Sandbox::Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::string)> on_over)
+    : timer_(timer), machine_(machine), on_over_(std::move(on_over)), tasks_(*this) {
+    machine_.on_death([this](const std::string& reason) { machine_over(reason); });
+}
+
+Sandbox::~Sandbox() = default;
+
+void Sandbox::taskFailed(kj::Exception&& exception) {
+    machine_over("internal error: " + std::string(exception.getDescription().cStr()));
+}
+
+void Sandbox::set_state(State state) { state_ = state; }
+
+Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
+    if (state_ != State::CREATED) return Error(ErrorKind::already_exists, "this monitor has a sandbox already");
+    id_ = config.getSandboxId().cStr();
+    RUNVM_TRY(state::check_id(id_));
+    if (config.getAgentTimeoutMs() > 0) agent_timeout_ms_ = config.getAgentTimeoutMs();
+    set_state(State::BOOTING);
+
+    auto begin = timer_.now();
+    auto booted = machine_.boot(config).then([this, begin](Result<std::unique_ptr<Guest>>&& guest) {
+        boot_ms_ = static_cast<uint32_t>((timer_.now() - begin) / kj::MILLISECONDS);
+        if (!guest) {
+            if (!failure_) failure_ = guest.error();
+            machine_over(guest.error().to_string());
+            return;
+        }
+        if (state_ != State::BOOTING) return; // ended meanwhile
+        guest_ = std::move(*guest);
+        set_state(State::RUNNING);
+        tasks_.add(guest_->relay->run().then(
+            [this] { machine_over("the guest closed its stream port"); },
+            [this](kj::Exception&& exception) {
+                machine_over(channel::from_exception(exception, "stream port").to_string());
+            }));
+        emit("", "", [](protocol::Event::Builder event) { event.setBooted(); });
+    });
+    booted_ = booted.fork();
+    tasks_.add(booted_->addBranch());
+    return {};
+}
+
+Promised<void> Sandbox::when_booted() {
+    if (!booted_) return failed(Error(ErrorKind::wrong_state, "the sandbox has not been created"));
+    return booted_->addBranch().then([this]() -> Result<void> {
+        if (failure_) return *failure_;
+        return {};
+    });
+}
+
+Result<ContainerRecord*> Sandbox::find(const std::string& id) {
+    auto found = containers_.find(id);
+    if (found == containers_.end()) return Error(ErrorKind::not_found, "the sandbox has no container " + id);
+    return &found->second;
+}
+
+Result<Process*> Sandbox::find_live(const std::string& id, const std::string& exec_id) {
+    RUNVM_ASSIGN(ContainerRecord * record, find(id));
+    Process* process = record->init.get();
+    if (!exec_id.empty()) {
+        auto found = record->execs.find(exec_id);
+        if (found == record->execs.end())
+            return Error(ErrorKind::not_found, "container " + id + " has no process " + exec_id);
+        process = found->second.get();
+    }
+    if (process->ended()) return Error(ErrorKind::process_finished, "the process has ended");
+    if (!guest_) return failure_ ? *failure_ : Error(ErrorKind::unavailable, "the guest has not booted");
+    return process;
+}
+
+// Ties the process's streams to numbers of their own and tells the agent, in `out`, which is which.
+void Sandbox::carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out) {
+    using Direction = protocol::StreamBinding::Direction;
+    auto bindings = out.initStreams(streams.size());
+    for (unsigned i = 0; i < streams.size(); ++i) {
+        StreamEndpoint& stream = streams[i];
+        channel::StreamId number = next_stream_++;
+        process.streams.emplace(number, stream.fd);
+        bindings[i].setFd(stream.fd);
+        bindings[i].setDirection(stream.direction);
+        bindings[i].setStream(number);
+        // Two duplicates carry the halves of a two-way stream; a one-way stream has one.
+        os::Fd source;
+        os::Fd sink;
+        if (stream.direction == Direction::BOTH) {
+            source = os::Fd(::fcntl(stream.end.get(), F_DUPFD_CLOEXEC, 0));
+            sink = std::move(stream.end);
+        } else if (stream.direction == Direction::TO_PROCESS) {
+            source = std::move(stream.end);
+        } else {
+            sink = std::move(stream.end);
+        }
+        guest_->relay->attach(number, std::move(source), std::move(sink));
+    }
+}
+
+void Sandbox::drop_streams(Process& process) {
+    if (guest_)
+        for (const auto& [number, fd] : process.streams) guest_->relay->detach(number);
+    process.streams.clear();
+}
+
+Promised<void> Sandbox::create_container(const std::string& id, protocol::Container::Reader container,
+                                         std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
+    if (auto valid = state::check_id(id); !valid) return kj::mv(valid);
+    if (failure_) return failed(*failure_);
+    if (containers_.count(id) != 0)
+        return failed(Error(ErrorKind::already_exists, "the sandbox has a container " + id + " already"));
+    ContainerRecord record;
+    record.id = id;
+    record.init = std::make_shared<Process>(id, "");
+    containers_.emplace(id, std::move(record));
+    wake_process_waiters();
+
+    auto copy = kj::heap<Copied<protocol::Container>>(container);
+    return when_booted().then([this, id, copy = kj::mv(copy), shares = std::move(shares),
+                               streams = std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
+        if (!booted) {
+            discard(id);
+            return kj::mv(booted);
+        }
+        if (!guest_ || containers_.count(id) == 0)
+            return failed(Error(ErrorKind::unavailable, "the container was deleted while it was created"));
+        return create_in_guest(id, copy->get(), std::move(shares), std::move(streams));
+    });
+}
+
+Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Container::Reader container,
+                                        std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
+    std::vector<std::string> readonly_later;
+    for (NewShare& share : shares) {
+        if (share.readonly_when_created) readonly_later.push_back(share.request.name);
+        std::string step = "share " + share.request.name + " with the guest";
+        if (auto attached = machine_.attach_share(std::move(share.request)); !attached) {
+            discard(id);
+            return kj::mv(attached).context(step);
+        }
+    }
+    auto request = guest_->agent.createContainerRequest();
+    request.setId(id);
+    request.setContainer(container);
+    carry(*containers_.at(id).init, std::move(streams), request.getContainer().getProcess());
+    return tell(timer_, agent_timeout_ms_, "createContainer", request.send())
+        .then([this, id, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
+            if (answer) answer = created(id, readonly_later);
+            if (!answer) discard(id);
+            return kj::mv(answer);
+        });
+}
+
+Result<void> Sandbox::created(const std::string& id, const std::vector<std::string>& readonly_shares) {
+    RUNVM_ASSIGN(ContainerRecord * record, find(id));
+    for (const std::string& share : readonly_shares) RUNVM_TRY(machine_.make_share_readonly(id, share));
+    record->init->created = true;
+    watch(record->init);
+    emit(id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
+    return {};
+}
+
+// Undoes a creation that failed, in the guest too: it may have got half-way before its answer was lost.
+void Sandbox::discard(const std::string& id) {
+    auto found = containers_.find(id);
+    if (found == containers_.end()) return;
+    ProcessPtr init = found->second.init;
+    containers_.erase(found);
+    drop_streams(*init);
+    if (guest_) {
+        auto request = guest_->agent.deleteContainerRequest();
+        request.setId(id);
+        tasks_.add(tell(timer_, agent_timeout_ms_, "deleteContainer", request.send())
+                       .then([this, id](Result<void>&&) { machine_.detach_shares(id); }));
+    }
+    init->end(killed_with_machine());
+}
+
+// Waits for the end of a process in the guest.
+void Sandbox::watch(const ProcessPtr& process) {
+    auto request = guest_->agent.waitRequest();
+    request.setId(process->container_id);
+    request.setExecId(process->exec_id);
+    tasks_.add(request.send().then(
+        [this, process](capnp::Response<protocol::Agent::WaitResults>&& answer) {
+            if (auto error = channel::to_result(answer.getError()); !error) {
+                machine_over("the guest cannot say how a process ended: " + error.error().to_string());
+                return;
+            }
+            end_process(process, checked_exit(answer.getStatus(), process->streams));
+        },
+        [this](kj::Exception&& exception) {
+            machine_over(channel::from_exception(exception, "the agent's session").to_string());
+        }));
+}
+
+void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
+    if (process->ended()) return;
+    process->end(std::move(exit));
+    emit(process->container_id, process->exec_id,
+         [&](protocol::Event::Builder event) { write_exit(process->exit(), event.initProcessExited()); });
+    // What it wrote may still be on its way to the shim's pipes: the machine stays until then.
+    for (const auto& [number, fd] : process->streams) {
+        if (!guest_) break;
+        ++open_streams_;
+        tasks_.add(guest_->relay->ended(number).then([this] {
+            --open_streams_;
+            leave_if_idle();
+        }));
+    }
+    if (guest_ && !process->exec_id.empty()) {
+        auto request = guest_->agent.forgetProcessRequest();
+        request.setId(process->container_id);
+        request.setExecId(process->exec_id);
+        tasks_.add(tell(timer_, agent_timeout_ms_, "forgetProcess", request.send()).ignoreResult());
+    }
+    leave_if_idle();
+}
+
+Promised<void> Sandbox::start_container(const std::string& id) {
+    auto process = find_live(id, "");
+    if (!process) return failed(std::move(process).error());
+    auto request = guest_->agent.startContainerRequest();
+    request.setId(id);
+    return tell(timer_, agent_timeout_ms_, "startContainer", request.send())
+        .then([this, id](Result<void>&& answer) -> Result<void> {
+            RUNVM_TRY(answer);
+            if (auto record = find(id)) (*record)->started = true;
+            emit(id, "", [](protocol::Event::Builder event) { event.setContainerStarted(); });
+            return {};
+        });
+}
+
+Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id, protocol::Process::Reader process,
+                             const std::string& cgroup, std::vector<StreamEndpoint> streams) {
+    if (auto valid = state::check_id(exec_id); !valid) return kj::mv(valid);
+    auto live = find_live(id, "");
+    if (!live) return failed(std::move(live).error());
+    ContainerRecord& record = containers_.at(id);
+    auto child = std::make_shared<Process>(id, exec_id);
+    if (!record.execs.emplace(exec_id, child).second)
+        return failed(Error(ErrorKind::already_exists, "container " + id + " has a process " + exec_id));
+    wake_process_waiters();
+    return exec_in_guest(child, process, cgroup, std::move(streams));
+}
+
+Promised<void> Sandbox::exec_in_guest(const ProcessPtr& process, protocol::Process::Reader spec,
+                                      const std::string& cgroup, std::vector<StreamEndpoint> streams) {
+    auto request = guest_->agent.execRequest();
+    request.setId(process->container_id);
+    request.setExecId(process->exec_id);
+    request.setProcess(spec);
+    request.setCgroup(cgroup);
+    carry(*process, std::move(streams), request.getProcess());
+    return tell(timer_, agent_timeout_ms_, "exec", request.send())
+        .then([this, process](Result<void>&& answer) -> Result<void> {
+            if (answer) {
+                process->created = true;
+                watch(process);
+                return {};
+            }
+            drop_streams(*process);
+            process->end(killed_with_machine());
+            auto record = containers_.find(process->container_id);
+            if (record != containers_.end()) record->second.execs.erase(process->exec_id);
+            return kj::mv(answer);
+        });
+}
+
+Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id, int signal, bool all) {
+    auto process = find_live(id, exec_id);
+    if (!process) return failed(std::move(process).error());
+    auto request = guest_->agent.signalRequest();
+    request.setId(id);
+    request.setExecId(exec_id);
+    request.setSignal(signal);
+    request.setAll(all);
+    bool last_resort = signal == SIGKILL && exec_id.empty() && containers_.size() == 1;
+    return tell(timer_, signal_timeout_ms, "signal", request.send())
+        .then([this, last_resort](Result<void>&& answer) -> Promised<void> {
+            // A guest that hangs must not make a container immortal.
+            if (answer || answer.error().kind() != ErrorKind::timeout || !last_resort) return kj::mv(answer);
+            return machine_.destroy();
+        });
+}
+
+Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id, uint16_t height,
+                               uint16_t width) {
+    auto process = find_live(id, exec_id);
+    if (!process) return failed(std::move(process).error());
+    auto request = guest_->agent.resizeRequest();
+    request.setId(id);
+    request.setExecId(exec_id);
+    request.setHeight(height);
+    request.setWidth(width);
+    return tell(timer_, agent_timeout_ms_, "resize", request.send());
+}
+
+Promised<void> Sandbox::delete_container(const std::string& id) {
+    auto record = find(id);
+    if (!record) return failed(std::move(record).error());
+    if ((*record)->deleting) return failed(Error(ErrorKind::wrong_state, "the container is being deleted"));
+    (*record)->deleting = true;
+    Promised<void> in_guest = Result<void>();
+    if (guest_) {
+        auto request = guest_->agent.deleteContainerRequest();
+        request.setId(id);
+        in_guest = tell(timer_, agent_timeout_ms_, "deleteContainer", request.send());
+    }
+    return in_guest.then([this, id](Result<void>&& answer) -> Result<void> {
+        auto found = containers_.find(id);
+        if (found == containers_.end()) return {};
+        if (!answer && guest_) {
+            found->second.deleting = false;
+            return kj::mv(answer);
+        }
+        end_process(found->second.init, killed_with_machine());
+        for (auto& [exec_id, process] : found->second.execs) end_process(process, killed_with_machine());
+        machine_.detach_shares(id);
+        containers_.erase(found);
+        leave_if_idle();
+        return {};
+    });
+}
+
+Promised<void> Sandbox::pause() {
+    if (state_ != State::RUNNING) return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
+    return machine_.suspend().then([this](Result<void>&& answer) -> Result<void> {
+        RUNVM_TRY(answer);
+        set_state(State::PAUSED);
+        emit("", "", [](protocol::Event::Builder event) { event.setPaused(); });
+        return {};
+    });
+}
+
+Promised<void> Sandbox::resume() {
+    if (state_ != State::PAUSED) return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
+    return machine_.resume().then([this](Result<void>&& answer) -> Result<void> {
+        RUNVM_TRY(answer);
+        set_state(State::RUNNING);
+        emit("", "", [](protocol::Event::Builder event) { event.setResumed(); });
+        return {};
+    });
+}
+
+Promised<void> Sandbox::release() {
+    if (!guest_) {
+        end("released before it had booted");
+        return Result<void>();
+    }
+    // The guest may power off before its answer is through: both a failed call and the machine's end are success.
+    auto asked = guest_->agent.powerOffRequest().send().ignoreResult().catch_([](kj::Exception&&) {});
+    auto off = kj::newPromiseAndFulfiller<void>();
+    auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(off.fulfiller));
+    uint64_t key = add_listener([fulfiller](protocol::Event::Builder event) {
+        if (event.isVmExited()) (*fulfiller)->fulfill();
+    });
+    auto over = asked.then([promise = kj::mv(off.promise)]() mutable { return kj::mv(promise); });
+    return timer_.timeoutAfter(power_off_timeout_ms * kj::MILLISECONDS, kj::mv(over))
+        .catch_([](kj::Exception&&) {})
+        .then([this, key]() -> Result<void> {
+            remove_listener(key);
+            end("released");
+            return {};
+        });
+}
+
+void Sandbox::end(const std::string& reason) {
+    machine_over(reason);
+    leave_if_idle();
+}
+
+Promised<ProcessPtr> Sandbox::find_process(const std::string& id, const std::string& exec_id) {
+    return timer_.timeoutAfter(agent_timeout_ms_ * kj::MILLISECONDS, wait_for_process(id, exec_id))
+        .catch_([id](kj::Exception&&) -> Result<ProcessPtr> {
+            return Error(ErrorKind::not_found, "the sandbox has no such process of container " + id);
+        });
+}
+
+Promised<ProcessPtr> Sandbox::wait_for_process(const std::string& id, const std::string& exec_id) {
+    if (auto record = containers_.find(id); record != containers_.end()) {
+        if (exec_id.empty()) return Result<ProcessPtr>(record->second.init);
+        if (auto child = record->second.execs.find(exec_id); child != record->second.execs.end())
+            return Result<ProcessPtr>(child->second);
+    }
+    auto pair = kj::newPromiseAndFulfiller<void>();
+    process_waiters_.push_back(kj::mv(pair.fulfiller));
+    return pair.promise.then([this, id, exec_id] { return wait_for_process(id, exec_id); });
+}
+
+void Sandbox::wake_process_waiters() {
+    auto waiters = std::move(process_waiters_);
+    process_waiters_.clear();
+    for (auto& waiter : waiters) waiter->fulfill();
+}
+
+void Sandbox::attach(Process& process) {
+    ++process.attached;
+    ++attached_;
+}
+
+void Sandbox::detach(const ProcessPtr& process) {
+    --attached_;
+    if (--process->attached == 0 && !process->ended() && guest_) {
+        // The shim is gone (SIGKILL, or conmon's timeout kills its process group): so is the process.
+        tasks_.add(signal(process->container_id, process->exec_id, SIGKILL, false).ignoreResult());
+    }
+    if (process->ended() && process->attached == 0) {
+        auto record = containers_.find(process->container_id);
+        if (record != containers_.end()) record->second.execs.erase(process->exec_id);
+    }
+    leave_if_idle();
+}
+
+void Sandbox::creator_came() { creator_is_here_ = true; }
+
+void Sandbox::creator_left() {
+    creator_is_here_ = false;
+    if (committed_)
+        leave_if_idle();
+    else
+        end("its creator left before it had finished");
+}
+
+Result<void> Sandbox::commit(const std::string& id) {
+    RUNVM_TRY(find(id));
+    committed_ = true;
+    return {};
+}
+
+uint64_t Sandbox::add_listener(Listener listener) {
+    listeners_.emplace(next_listener_, std::move(listener));
+    return next_listener_++;
+}
+
+void Sandbox::remove_listener(uint64_t key) { listeners_.erase(key); }
+
+void Sandbox::emit(const std::string& container, const std::string& exec,
+                   const std::function<void(protocol::Event::Builder)>& fill) {
+    capnp::MallocMessageBuilder message;
+    auto event = message.initRoot<protocol::Event>();
+    event.setTimeNs(now_ns());
+    event.setContainerId(container);
+    event.setExecId(exec);
+    fill(event);
+    auto listeners = listeners_; // one may remove itself
+    for (auto& [key, listener] : listeners) listener(event);
+}
+
+void Sandbox::machine_over(const std::string& reason) {
+    if (state_ == State::STOPPED) return;
+    set_state(State::STOPPED);
+    if (!failure_) failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
+    // The promises that this may be called from belong to the guest: it goes in the next turn.
+    tasks_.add(kj::evalLater([this, guest = std::move(guest_)]() mutable {
+        guest.reset();
+        open_streams_ = 0;
+        leave_if_idle();
+    }));
+    for (auto& [id, record] : containers_) {
+        end_process(record.init, killed_with_machine());
+        for (auto& [exec_id, process] : record.execs) end_process(process, killed_with_machine());
+    }
+    emit("", "", [&](protocol::Event::Builder event) { event.setVmExited(reason); });
+    tasks_.add(machine_.destroy().ignoreResult());
+    tasks_.add(timer_.afterDelay(linger_ms * kj::MILLISECONDS).then([this, reason] {
+        if (!over_) on_over_(reason);
+        over_ = true;
+    }));
+}
+
+// The VM ends with its last container; the monitor leaves when the shims have their answers.
+void Sandbox::leave_if_idle() {
+    if (over_ || attached_ > 0 || open_streams_ > 0) return;
+    if (creator_is_here_ && !committed_) return; // it has yet to hear how its create went
+    if (state_ != State::STOPPED) {
+        if (!committed_) return;
+        for (const auto& [id, record] : containers_)
+            if (!record.init->ended()) return;
+    }
+    over_ = true;
+    on_over_(failure_ ? failure_->to_string() : "the last container has ended");
+}
+
+} // namespace runvm::sandbox

@@ -1,0 +1,132 @@
+#pragma once
+// The sandbox: one VM and its containers. All of it lives on one event loop. service.h puts it behind the protocol.
+//
+//   created --boot--> booting --agent answered--> running <--pause/resume--> paused
+//      any of these --machine over, boot failed, release, last container over--> stopped
+
+#include "core/result.h"
+#include "protocol/sandbox.capnp.h"
+#include "sandbox/machine.h"
+#include "sandbox/process.h"
+
+#include <kj/async.h>
+#include <kj/timer.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace runvm::sandbox {
+
+/// A call's outcome as a promise; kj's own failures have become errors.
+template <class T>
+using Promised = kj::Promise<Result<T>>;
+
+/// The monitor's end of one stream of a process.
+struct StreamEndpoint {
+    uint32_t fd;
+    protocol::StreamBinding::Direction direction;
+    os::Fd end;
+};
+
+struct NewShare {
+    ShareRequest request;
+    bool readonly_when_created = false;
+};
+
+class Sandbox final : private kj::TaskSet::ErrorHandler {
+public:
+    /// `on_over` is called once when nothing keeps the sandbox any more: the monitor leaves.
+    Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::string reason)> on_over);
+    ~Sandbox();
+
+    Result<void> boot(protocol::SandboxConfig::Reader config);
+
+    const std::string& id() const { return id_; }
+    protocol::SandboxState state() const { return state_; }
+    Machine& machine() { return machine_; }
+    uint32_t boot_ms() const { return boot_ms_; }
+    const std::map<std::string, ContainerRecord>& containers() const { return containers_; }
+
+    Promised<void> create_container(const std::string& id, protocol::Container::Reader container,
+                                    std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
+    Promised<void> start_container(const std::string& id);
+    Promised<void> delete_container(const std::string& id);
+    Promised<void> exec(const std::string& id, const std::string& exec_id, protocol::Process::Reader process,
+                        const std::string& cgroup, std::vector<StreamEndpoint> streams);
+    Promised<void> signal(const std::string& id, const std::string& exec_id, int signal, bool all);
+    Promised<void> resize(const std::string& id, const std::string& exec_id, uint16_t height, uint16_t width);
+    Promised<void> pause();
+    Promised<void> resume();
+    /// Orderly: the guest powers off, or is ended after a grace time.
+    Promised<void> release();
+    /// Ends the machine at once and lets the monitor leave.
+    void end(const std::string& reason);
+
+    /// The process, waiting for a limited time for one that is yet to be created.
+    Promised<ProcessPtr> find_process(const std::string& id, const std::string& exec_id);
+    /// A shim took the process, or left it: a process that has not ended is killed when its last shim leaves.
+    void attach(Process& process);
+    void detach(const ProcessPtr& process);
+
+    /// The connection that makes the sandbox: if it is lost before `commit`, the sandbox ends.
+    void creator_came();
+    void creator_left();
+    Result<void> commit(const std::string& id);
+
+    using Listener = std::function<void(protocol::Event::Builder)>;
+    /// Events from now on, until `remove_listener`.
+    uint64_t add_listener(Listener listener);
+    void remove_listener(uint64_t key);
+
+private:
+    void taskFailed(kj::Exception&& exception) override;
+
+    Promised<void> when_booted();
+    Result<ContainerRecord*> find(const std::string& id);
+    Result<Process*> find_live(const std::string& id, const std::string& exec_id);
+    void carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
+    void drop_streams(Process& process);
+    Promised<void> create_in_guest(const std::string& id, protocol::Container::Reader container,
+                                   std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
+    Result<void> created(const std::string& id, const std::vector<std::string>& readonly_shares);
+    Promised<void> exec_in_guest(const ProcessPtr& process, protocol::Process::Reader spec,
+                                 const std::string& cgroup, std::vector<StreamEndpoint> streams);
+    void discard(const std::string& id);
+    void watch(const ProcessPtr& process);
+    void end_process(const ProcessPtr& process, Exit exit);
+    void wake_process_waiters();
+    Promised<ProcessPtr> wait_for_process(const std::string& id, const std::string& exec_id);
+    void set_state(protocol::SandboxState state);
+    void machine_over(const std::string& reason);
+    void leave_if_idle();
+    void emit(const std::string& container, const std::string& exec,
+              const std::function<void(protocol::Event::Builder)>& fill);
+
+    kj::Timer& timer_;
+    Machine& machine_;
+    std::function<void(std::string)> on_over_;
+    std::string id_;
+    protocol::SandboxState state_ = protocol::SandboxState::CREATED;
+    std::optional<Error> failure_;            ///< why the machine is over, for calls that come too late
+    std::unique_ptr<Guest> guest_;
+    std::optional<kj::ForkedPromise<void>> booted_;
+    uint32_t agent_timeout_ms_ = 30000;
+    uint32_t boot_ms_ = 0;
+    bool committed_ = false;
+    bool creator_is_here_ = false;
+    bool over_ = false;
+    uint32_t attached_ = 0;
+    uint32_t open_streams_ = 0;               ///< of ended processes: output that is still on its way
+    channel::StreamId next_stream_ = 1;
+    std::map<std::string, ContainerRecord> containers_;
+    std::map<uint64_t, Listener> listeners_;
+    uint64_t next_listener_ = 1;
+    std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
+    kj::TaskSet tasks_;
+};
+
+} // namespace runvm::sandbox

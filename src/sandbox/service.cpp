@@ -1,0 +1,356 @@
+#include "sandbox/service.h"
+
+#include "channel/rpc_error.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <fcntl.h>
+
+namespace runvm::sandbox {
+
+namespace {
+
+constexpr uint64_t traversal_limit_words = 8U << 20U; // a config.json of 16 MiB and its kin
+constexpr uint64_t flow_limit_words = 16U << 20U;
+constexpr uint32_t max_shares = 4096;
+constexpr uint32_t max_streams = 1024;
+
+// Writes the outcome of a call into its results' `error`.
+template <class Context>
+void answer(Context& context, const Result<void>& result) {
+    if (!result) channel::write_error(result.error(), context.getResults().getError());
+}
+
+template <class Context>
+kj::Promise<void> answer_later(Context context, Promised<void> promise) {
+    return promise.then([context](Result<void>&& result) mutable { answer(context, result); });
+}
+
+// The fd of a Descriptor capability, duplicated: it belongs to us.
+kj::Promise<os::Fd> take_fd(protocol::Descriptor::Client descriptor) {
+    auto promise = descriptor.getFd();
+    return promise.then([descriptor = kj::mv(descriptor)](kj::Maybe<int> fd) mutable {
+        KJ_IF_MAYBE (number, fd) return os::Fd(::fcntl(*number, F_DUPFD_CLOEXEC, 0));
+        return os::Fd();
+    });
+}
+
+Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamFd>::Reader list) {
+    if (list.size() > max_streams)
+        return Result<std::vector<StreamEndpoint>>(Error(ErrorKind::invalid_argument, "too many streams"));
+    auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
+    std::vector<StreamEndpoint> endpoints;
+    for (auto stream : list) {
+        endpoints.push_back({stream.getFd(), stream.getDirection(), {}});
+        fds.add(take_fd(stream.getEnd()));
+    }
+    return kj::joinPromises(fds.finish())
+        .then([endpoints = std::move(endpoints)](kj::Array<os::Fd>&& taken) mutable
+              -> Result<std::vector<StreamEndpoint>> {
+            for (size_t i = 0; i < taken.size(); ++i) {
+                if (!taken[i]) return Error(ErrorKind::invalid_argument, "a stream came without its descriptor");
+                endpoints[i].end = kj::mv(taken[i]);
+            }
+            return std::move(endpoints);
+        });
+}
+
+Promised<std::vector<NewShare>> take_shares(const std::string& container,
+                                            capnp::List<protocol::Share>::Reader list) {
+    if (list.size() > max_shares)
+        return Result<std::vector<NewShare>>(Error(ErrorKind::invalid_argument, "too many shares"));
+    auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
+    std::vector<NewShare> shares;
+    for (auto share : list) {
+        NewShare wanted;
+        wanted.request.container = container;
+        wanted.request.name = share.getName().cStr();
+        wanted.request.readonly = share.getReadonly();
+        wanted.request.readonly_recursive = share.getReadonlyRecursive();
+        wanted.readonly_when_created = share.getReadonlyWhenCreated();
+        shares.push_back(std::move(wanted));
+        fds.add(take_fd(share.getTree()));
+    }
+    return kj::joinPromises(fds.finish())
+        .then([shares = std::move(shares)](kj::Array<os::Fd>&& taken) mutable -> Result<std::vector<NewShare>> {
+            for (size_t i = 0; i < taken.size(); ++i) {
+                if (!taken[i]) return Error(ErrorKind::invalid_argument, "a share came without its tree");
+                shares[i].request.tree = kj::mv(taken[i]);
+            }
+            return std::move(shares);
+        });
+}
+
+class AttachedProcessServer final : public protocol::AttachedProcess::Server {
+public:
+    AttachedProcessServer(Sandbox& sandbox, ProcessPtr process) : sandbox_(sandbox), process_(std::move(process)) {
+        sandbox_.attach(*process_);
+    }
+    ~AttachedProcessServer() noexcept(false) { sandbox_.detach(process_); }
+
+    kj::Promise<void> wait(WaitContext context) override {
+        return process_->when_ended().then([this, context]() mutable {
+            write_exit(process_->exit(), context.getResults().initStatus());
+        });
+    }
+
+    kj::Promise<void> signal(SignalContext context) override {
+        return answer_later(context, sandbox_.signal(process_->container_id, process_->exec_id,
+                                                     context.getParams().getSignal(), false));
+    }
+
+    kj::Promise<void> winsize(WinsizeContext context) override {
+        auto params = context.getParams();
+        return answer_later(context, sandbox_.resize(process_->container_id, process_->exec_id,
+                                                     params.getHeight(), params.getWidth()));
+    }
+
+private:
+    Sandbox& sandbox_;
+    ProcessPtr process_;
+};
+
+class SandboxServer final : public protocol::Sandbox::Server {
+public:
+    explicit SandboxServer(Sandbox& sandbox) : sandbox_(sandbox) {}
+
+    kj::Promise<void> status(StatusContext context) override;
+    kj::Promise<void> pause(PauseContext context) override { return answer_later(context, sandbox_.pause()); }
+    kj::Promise<void> resume(ResumeContext context) override { return answer_later(context, sandbox_.resume()); }
+    kj::Promise<void> release(ReleaseContext context) override {
+        return answer_later(context, sandbox_.release());
+    }
+    kj::Promise<void> delete_(DeleteContext) override {
+        sandbox_.end("deleted");
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> monitor(MonitorContext context) override;
+    kj::Promise<void> createContainer(CreateContainerContext context) override;
+    kj::Promise<void> commit(CommitContext context) override {
+        answer(context, sandbox_.commit(context.getParams().getId().cStr()));
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> startContainer(StartContainerContext context) override {
+        return answer_later(context, sandbox_.start_container(context.getParams().getId().cStr()));
+    }
+    kj::Promise<void> deleteContainer(DeleteContainerContext context) override {
+        return answer_later(context, sandbox_.delete_container(context.getParams().getId().cStr()));
+    }
+    kj::Promise<void> statusContainer(StatusContainerContext context) override;
+    kj::Promise<void> enterContainer(EnterContainerContext context) override;
+    kj::Promise<void> waitProcess(WaitProcessContext context) override;
+    kj::Promise<void> signalProcess(SignalProcessContext context) override {
+        auto params = context.getParams();
+        return answer_later(context, sandbox_.signal(params.getId().cStr(), params.getExecId().cStr(),
+                                                     params.getSignal(), params.getAll()));
+    }
+    kj::Promise<void> winsizeProcess(WinsizeProcessContext context) override {
+        auto params = context.getParams();
+        return answer_later(context, sandbox_.resize(params.getId().cStr(), params.getExecId().cStr(),
+                                                     params.getHeight(), params.getWidth()));
+    }
+    kj::Promise<void> attachProcess(AttachProcessContext context) override;
+
+private:
+    static void fill(const ContainerRecord& record, protocol::ContainerStatus::Builder out) {
+        out.setId(record.id);
+        out.setState(record.state());
+        if (record.init->ended()) write_exit(record.init->exit(), out.initExit());
+    }
+
+    Sandbox& sandbox_;
+};
+
+kj::Promise<void> SandboxServer::status(StatusContext context) {
+    auto results = context.getResults();
+    results.setState(sandbox_.state());
+    const auto& containers = sandbox_.containers();
+    auto list = results.initContainers(containers.size());
+    unsigned i = 0;
+    for (const auto& [id, record] : containers) fill(record, list[i++]);
+    results.setQemuPid(sandbox_.machine().qemu_pid());
+    results.setVirtiofsdPid(sandbox_.machine().virtiofsd_pid());
+    results.setMonitorPid(::getpid());
+    results.setSandboxId(sandbox_.id());
+    results.setConsoleTail(sandbox_.machine().console_tail());
+    results.setBootMs(sandbox_.boot_ms());
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> SandboxServer::monitor(MonitorContext context) {
+    // std::function copies what it holds, a capability does not like that.
+    auto sink = std::make_shared<protocol::EventSink::Client>(context.getParams().getSink());
+    auto over = kj::newPromiseAndFulfiller<void>();
+    auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(over.fulfiller));
+    uint64_t key = sandbox_.add_listener([sink, fulfiller](protocol::Event::Builder event) {
+        auto request = sink->eventRequest();
+        request.setEvent(event);
+        bool last = event.isVmExited();
+        request.send().ignoreResult().then(
+            [fulfiller, last] {
+                if (last) (*fulfiller)->fulfill();
+            },
+            [fulfiller](kj::Exception&& exception) { (*fulfiller)->reject(kj::mv(exception)); })
+            .detach([](kj::Exception&&) {});
+    });
+    return over.promise.attach(kj::defer([this, key] { sandbox_.remove_listener(key); }));
+}
+
+kj::Promise<void> SandboxServer::createContainer(CreateContainerContext context) {
+    auto params = context.getParams();
+    auto taken_streams = take_streams(params.getStreams());
+    auto done = take_shares(params.getId().cStr(), params.getShares())
+                    .then([this, context, taken_streams = kj::mv(taken_streams)](
+                              Result<std::vector<NewShare>>&& shares) mutable {
+                        return taken_streams.then([this, context, shares = std::move(shares)](
+                                                      Result<std::vector<StreamEndpoint>>&& streams) mutable
+                                                  -> Promised<void> {
+                            if (!shares) return Result<void>(std::move(shares).error());
+                            if (!streams) return Result<void>(std::move(streams).error());
+                            auto call = context.getParams();
+                            return sandbox_.create_container(call.getId().cStr(), call.getContainer(),
+                                                             *std::move(shares), *std::move(streams));
+                        });
+                    });
+    return answer_later(context, kj::mv(done));
+}
+
+kj::Promise<void> SandboxServer::enterContainer(EnterContainerContext context) {
+    auto done = take_streams(context.getParams().getStreams())
+                    .then([this, context](Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
+                        if (!streams) return Result<void>(std::move(streams).error());
+                        auto call = context.getParams();
+                        return sandbox_.exec(call.getId().cStr(), call.getExecId().cStr(), call.getProcess(),
+                                             call.getCgroup().cStr(), *std::move(streams));
+                    });
+    return answer_later(context, kj::mv(done));
+}
+
+kj::Promise<void> SandboxServer::statusContainer(StatusContainerContext context) {
+    auto found = sandbox_.containers().find(context.getParams().getId().cStr());
+    if (found == sandbox_.containers().end())
+        answer(context, Error(ErrorKind::not_found, "the sandbox has no such container"));
+    else
+        fill(found->second, context.getResults().initStatus());
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> SandboxServer::waitProcess(WaitProcessContext context) {
+    auto params = context.getParams();
+    return sandbox_.find_process(params.getId().cStr(), params.getExecId().cStr())
+        .then([context](Result<ProcessPtr>&& found) mutable -> kj::Promise<void> {
+            if (!found) {
+                answer(context, std::move(found).error());
+                return kj::READY_NOW;
+            }
+            ProcessPtr process = *found;
+            return process->when_ended().then([context, process]() mutable {
+                write_exit(process->exit(), context.getResults().initStatus());
+            });
+        });
+}
+
+kj::Promise<void> SandboxServer::attachProcess(AttachProcessContext context) {
+    auto params = context.getParams();
+    return sandbox_.find_process(params.getId().cStr(), params.getExecId().cStr())
+        .then([this, context](Result<ProcessPtr>&& found) mutable {
+            if (!found)
+                answer(context, std::move(found).error());
+            else
+                context.getResults().setProcess(kj::heap<AttachedProcessServer>(sandbox_, *found));
+        });
+}
+
+class ServiceServer final : public protocol::SandboxService::Server {
+public:
+    ServiceServer(Sandbox& sandbox, bool creator) : sandbox_(sandbox), creator_(creator) {
+        if (creator_) sandbox_.creator_came();
+    }
+    /// The connection is lost, or was closed.
+    ~ServiceServer() noexcept(false) {
+        if (creator_) sandbox_.creator_left();
+    }
+
+    kj::Promise<void> createSandbox(CreateSandboxContext context) override {
+        auto result = sandbox_.boot(context.getParams().getConfig());
+        answer(context, result);
+        if (result) {
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_));
+        }
+        return kj::READY_NOW;
+    }
+
+    kj::Promise<void> fetchSandbox(FetchSandboxContext context) override {
+        std::string id = context.getParams().getId().cStr();
+        bool there = sandbox_.state() != protocol::SandboxState::CREATED && (id.empty() || id == sandbox_.id());
+        if (there)
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_));
+        else
+            answer(context, Error(ErrorKind::not_found, "this monitor has no such sandbox"));
+        return kj::READY_NOW;
+    }
+
+    kj::Promise<void> listSandboxes(ListSandboxesContext context) override {
+        bool there = sandbox_.state() != protocol::SandboxState::CREATED;
+        auto ids = context.getResults().initIds(there ? 1 : 0);
+        if (there) ids.set(0, sandbox_.id());
+        return kj::READY_NOW;
+    }
+
+private:
+    Sandbox& sandbox_;
+    bool creator_;
+};
+
+capnp::ReaderOptions reader_options() {
+    capnp::ReaderOptions options;
+    options.traversalLimitInWords = traversal_limit_words;
+    return options;
+}
+
+} // namespace
+
+struct Server::Connection {
+    Connection(kj::Own<kj::AsyncCapabilityStream> connected, Sandbox& sandbox, bool creator)
+        : stream(kj::mv(connected)),
+          network(*stream, protocol::MAX_FDS_PER_MESSAGE, capnp::rpc::twoparty::Side::SERVER, reader_options()),
+          rpc(capnp::makeRpcServer(network, kj::heap<ServiceServer>(sandbox, creator))) {
+        rpc.setFlowLimit(flow_limit_words);
+    }
+
+    kj::Own<kj::AsyncCapabilityStream> stream;
+    capnp::TwoPartyVatNetwork network;
+    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+};
+
+Server::Server(Sandbox& sandbox, kj::LowLevelAsyncIoProvider& io) : sandbox_(sandbox), io_(io), tasks_(*this) {}
+
+Server::~Server() = default;
+
+// A caller that broke off is its own business; its capabilities were dropped with its connection.
+void Server::taskFailed(kj::Exception&&) {}
+
+void Server::serve(kj::Own<kj::AsyncCapabilityStream> stream, bool creator) {
+    auto connection = kj::heap<Connection>(kj::mv(stream), sandbox_, creator);
+    auto over = connection->network.onDisconnect();
+    tasks_.add(over.attach(kj::mv(connection)));
+}
+
+void Server::serve_creator(os::Fd socket) {
+    serve(io_.wrapUnixSocketFd(kj::AutoCloseFd(socket.release())), true);
+}
+
+void Server::listen(os::Fd socket) {
+    auto receiver = io_.wrapListenSocketFd(kj::AutoCloseFd(socket.release()),
+                                           kj::LowLevelAsyncIoProvider::NetworkFilter::getAllAllowed());
+    tasks_.add(accept_all(kj::mv(receiver)));
+}
+
+kj::Promise<void> Server::accept_all(kj::Own<kj::ConnectionReceiver> receiver) {
+    auto accepted = receiver->accept();
+    return accepted.then([this, receiver = kj::mv(receiver)](kj::Own<kj::AsyncIoStream>&& stream) mutable {
+        serve(stream.downcast<kj::AsyncCapabilityStream>(), false);
+        return accept_all(kj::mv(receiver));
+    });
+}
+
+} // namespace runvm::sandbox

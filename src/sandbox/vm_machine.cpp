@@ -1,0 +1,301 @@
+#include "sandbox/vm_machine.h"
+
+#include "channel/handshake.h"
+#include "channel/rpc_error.h"
+#include "os/file.h"
+#include "vm/kernel_command_line.h"
+#include "vm/monitor_root.h"
+#include "vm/qemu_socket.h"
+
+#include <fcntl.h>
+#include <kj/debug.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace runvm::sandbox {
+
+namespace {
+
+constexpr size_t console_lines_in_errors = 20;
+constexpr uint32_t default_boot_timeout_ms = 60000;
+// What a hostile guest may make us hold and look at.
+constexpr uint64_t agent_traversal_limit_words = 512U << 10U;
+constexpr uint64_t agent_flow_limit_words = 64U << 10U;
+
+std::string in_sandbox(const char* name) { return std::string(vm::monitor_path::sandbox) + "/" + name; }
+
+std::string make_uuid(const std::string& secret) {
+    // RFC 4122 version 4, from the first 32 digits of the secret's sibling.
+    std::string hex = secret.substr(0, 32);
+    hex[12] = '4';
+    hex[16] = 'a';
+    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+           hex.substr(20, 12);
+}
+
+int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+capnp::ReaderOptions agent_reader_options() {
+    capnp::ReaderOptions options;
+    options.traversalLimitInWords = agent_traversal_limit_words;
+    options.nestingLimit = 16;
+    return options;
+}
+
+} // namespace
+
+// The RPC session on the control port.
+struct VmMachine::Session {
+    explicit Session(kj::Own<kj::AsyncIoStream> port)
+        : stream(kj::mv(port)), network(*stream, capnp::rpc::twoparty::Side::CLIENT, agent_reader_options()),
+          rpc(capnp::makeRpcClient(network)) {
+        rpc.setFlowLimit(agent_flow_limit_words);
+    }
+    protocol::Agent::Client agent() {
+        capnp::MallocMessageBuilder message(8);
+        auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
+        vat.setSide(capnp::rpc::twoparty::Side::SERVER);
+        return rpc.bootstrap(vat).castAs<protocol::Agent>();
+    }
+
+    kj::Own<kj::AsyncIoStream> stream;
+    capnp::TwoPartyVatNetwork network;
+    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+};
+
+VmMachine::VmMachine(kj::AsyncIoContext& io, MakeHypervisor make_hypervisor)
+    : io_(io), make_hypervisor_(std::move(make_hypervisor)), tasks_(*this) {}
+
+VmMachine::~VmMachine() noexcept = default;
+
+void VmMachine::taskFailed(kj::Exception&& exception) {
+    over("internal error: " + std::string(exception.getDescription().cStr()));
+}
+
+Result<void> VmMachine::enter_root(protocol::SandboxConfig::Reader config) {
+    // Before the root is left: the lock file is the machine's, not the sandbox's.
+    std::string run_folder = config.getRunFolder().cStr();
+    RUNVM_TRY(os::make_folders(run_folder, 0755));
+    RUNVM_ASSIGN(uid_, vm::lease_qemu_uid(run_folder + "/qemu-uids", config.getSandboxId().cStr()));
+    vm::MonitorRoot root;
+    root.kernel_path = config.getKernelPath().cStr();
+    root.image_path = config.getImagePath().cStr();
+    root.cache_folder = config.getCacheFolder().cStr();
+    root.qemu_uid = uid_.uid;
+    root.qemu_gid = uid_.uid;
+    root.use_kvm = config.getAccelerator() == "kvm";
+    root.use_vsock = config.getChannel() == "vsock";
+    for (auto path : {config.getEmulatorPath(), config.getVirtiofsdPath()})
+        if (path.size() > 0) root.readonly_paths.emplace_back(path.cStr());
+    return vm::enter_monitor_root(root);
+}
+
+Result<void> VmMachine::start_virtiofsd(protocol::SandboxConfig::Reader config) {
+    vm::VirtiofsdOptions options;
+    RUNVM_ASSIGN(options.program, vm::find_virtiofsd(config.getVirtiofsdPath().cStr()));
+    options.shared_folder = vm::monitor_path::shared;
+    options.socket_path = in_sandbox("virtiofs.sock");
+    options.log_path = std::string(vm::monitor_path::log) + "/virtiofsd.log";
+    for (auto option : config.getSharedFsOptions()) options.extra_options.emplace_back(option.cStr());
+    options.qemu_uid = uid_.uid;
+    options.qemu_gid = uid_.uid;
+    RUNVM_ASSIGN(virtiofsd_, vm::start_virtiofsd(options));
+    watch_virtiofsd();
+    return {};
+}
+
+void VmMachine::watch_virtiofsd() {
+    using Observer = kj::UnixEventPort::FdObserver;
+    auto observer = kj::heap<Observer>(io_.unixEventPort, virtiofsd_.pidfd.get(), Observer::OBSERVE_READ);
+    auto ended = observer->whenBecomesReadable();
+    tasks_.add(ended.attach(kj::mv(observer)).then([this] { over("virtiofsd has ended"); }));
+}
+
+Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader config) {
+    RUNVM_TRY(enter_root(config).context("enter the monitor's root"));
+    RUNVM_TRY(start_virtiofsd(config).context("start virtiofsd"));
+    RUNVM_ASSIGN(secret_, make_secret());
+    RUNVM_ASSIGN(std::string uuid_source, make_secret());
+
+    vm::MachineSpec spec;
+    spec.name = "runvm";
+    spec.uuid = make_uuid(uuid_source);
+    spec.accelerator = config.getAccelerator().cStr();
+    spec.machine = config.getMachine().cStr();
+    spec.emulator_path = config.getEmulatorPath().size() > 0 ? config.getEmulatorPath().cStr()
+                                                             : "/usr/bin/qemu-system-x86_64";
+    spec.kernel_path = vm::monitor_path::kernel;
+    spec.image_path = vm::monitor_path::image;
+    spec.vcpus = config.getVcpus();
+    spec.memory_mib = config.getMemoryMib();
+    spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
+    spec.console_socket_path = in_sandbox("console.sock");
+    RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
+    std::string added = config.getKernelCommandLine().cStr();
+    if (config.getChannel() == "vsock") {
+        // Ours alone on this machine, as the uid is.
+        spec.vsock_cid = uid_.uid;
+        added += " runvm.channel=vsock runvm.secret=" + secret_;
+    } else {
+        spec.control_socket_path = in_sandbox("control.sock");
+        spec.streams_socket_path = in_sandbox("streams.sock");
+        RUNVM_ASSIGN(listeners_.control, vm::listen_for_qemu(spec.control_socket_path, uid_.uid, uid_.uid));
+        RUNVM_ASSIGN(listeners_.streams, vm::listen_for_qemu(spec.streams_socket_path, uid_.uid, uid_.uid));
+    }
+    spec.kernel_command_line = vm::kernel_command_line(spec.accelerator, added);
+
+    vm::LibvirtOptions options;
+    options.uri = config.getLibvirtUri().cStr();
+    options.root_folder = vm::monitor_path::libvirt_root;
+    options.cache_folder = vm::monitor_path::cache;
+    options.qemu_uid = uid_.uid;
+    options.qemu_gid = uid_.uid;
+    hypervisor_ = make_hypervisor_(options);
+    thread_.emplace();
+    return spec;
+}
+
+kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxConfig::Reader config) {
+    auto prepared = prepare(config);
+    if (!prepared) return Result<std::unique_ptr<Guest>>(std::move(prepared).error());
+    vm::MachineSpec spec = *prepared;
+    uint32_t limit_ms = config.getBootTimeoutMs() > 0 ? config.getBootTimeoutMs() : default_boot_timeout_ms;
+
+    // The hypervisor tells of the machine's end on a thread of its own.
+    const kj::Executor& executor = kj::getCurrentThreadExecutor();
+    hypervisor_->on_exit([this, &executor](const std::string& reason) {
+        executor.executeSync([this, reason] { over(reason); });
+    });
+    tasks_.add(read_console(std::move(listeners_.console)));
+
+    step_ = "start the machine";
+    auto ports = spec.vsock_cid != 0
+                     ? open_vsock_ports(io_, spec.vsock_cid, secret_)
+                     : open_serial_ports(io_, std::move(listeners_.control), std::move(listeners_.streams));
+    auto failed = kj::newPromiseAndFulfiller<void>();
+    boot_failed_ = kj::mv(failed.fulfiller);
+    tasks_.add(thread_->run([this, spec] { return hypervisor_->start(spec); }).then([this](Result<void>&& started) {
+        if (started) {
+            step_ = "boot the guest";
+            return;
+        }
+        start_error_ = started.error();
+        boot_failed_->reject(KJ_EXCEPTION(FAILED, "the machine did not start"));
+    }));
+    auto guest = ports.then([this](AgentPorts&& opened) { return connect_agent(kj::mv(opened)); })
+                     .exclusiveJoin(failed.promise.then([]() -> std::unique_ptr<Guest> { return nullptr; }));
+    return io_.provider->getTimer()
+        .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(guest))
+        .then([](std::unique_ptr<Guest>&& booted) -> Result<std::unique_ptr<Guest>> { return std::move(booted); },
+              [this, limit_ms](kj::Exception&& exception) -> Result<std::unique_ptr<Guest>> {
+                  return boot_error(exception, limit_ms);
+              });
+}
+
+kj::Promise<std::unique_ptr<Guest>> VmMachine::connect_agent(AgentPorts ports) {
+    step_ = "greet the guest's agent";
+    session_ = kj::heap<Session>(kj::mv(ports.control));
+    protocol::Agent::Client agent = session_->agent();
+    auto hello = agent.helloRequest();
+    hello.setProtocolVersion(protocol::AGENT_PROTOCOL_VERSION);
+    hello.setHostTimeNs(now_ns());
+    auto streams = kj::mv(ports.streams);
+    return hello.send().then([this, agent, streams = kj::mv(streams)](
+                                 capnp::Response<protocol::Agent::HelloResults>&& answer) mutable {
+        if (auto greeted = channel::to_result(answer.getError()); !greeted)
+            KJ_FAIL_REQUIRE("the agent refused the session", greeted.error().to_string().c_str());
+        KJ_REQUIRE(answer.getProtocolVersion() == protocol::AGENT_PROTOCOL_VERSION,
+                   "the agent speaks another version of the protocol; rebuild the guest image");
+        auto relay = std::make_unique<channel::StreamRelay>(io_.unixEventPort, kj::mv(streams));
+        return std::make_unique<Guest>(Guest{kj::mv(agent), std::move(relay)});
+    });
+}
+
+Error VmMachine::boot_error(const kj::Exception& exception, uint32_t limit_ms) const {
+    Error error = start_error_.value_or(channel::from_exception(exception, "connect to the guest"));
+    if (!start_error_ && exception.getType() == kj::Exception::Type::OVERLOADED)
+        error = Error(ErrorKind::timeout, "not done within " + std::to_string(limit_ms) +
+                                              " ms (hypervisor.boot_timeout_ms)");
+    std::string message = error.to_string();
+    if (std::string log = hypervisor_->log_tail(); !log.empty() && start_error_)
+        message += "\nlast lines of QEMU's log:\n" + log;
+    if (std::string console = console_tail(); !console.empty())
+        message += "\nlast lines of the guest's console:\n" + console;
+    return Error(error.kind() == ErrorKind::unavailable ? ErrorKind::guest : error.kind(), message)
+        .add_context(step_);
+}
+
+kj::Promise<void> VmMachine::read_console(os::Fd listener) {
+    using Observer = kj::UnixEventPort::FdObserver;
+    ::fcntl(listener.get(), F_SETFL, ::fcntl(listener.get(), F_GETFL) | O_NONBLOCK);
+    auto observer = kj::heap<Observer>(io_.unixEventPort, listener.get(), Observer::OBSERVE_READ);
+    auto ready = observer->whenBecomesReadable();
+    return ready.attach(kj::mv(observer)).then([this, listener = std::move(listener)]() -> kj::Promise<void> {
+        auto connected =
+            kj::heap<os::Fd>(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!*connected) return kj::READY_NOW;
+        auto reading = kj::heap<Observer>(io_.unixEventPort, connected->get(), Observer::OBSERVE_READ);
+        auto done = read_console_from(connected->get(), *reading);
+        return done.attach(kj::mv(reading), kj::mv(connected));
+    });
+}
+
+kj::Promise<void> VmMachine::read_console_from(int fd, kj::UnixEventPort::FdObserver& observer) {
+    auto open = vm::read_console(fd, console_);
+    if (!open || !*open) return kj::READY_NOW;
+    return observer.whenBecomesReadable().then([this, fd, &observer] { return read_console_from(fd, observer); });
+}
+
+void VmMachine::over(std::string reason) {
+    if (over_) return;
+    over_ = true;
+    if (boot_failed_.get() != nullptr && boot_failed_->isWaiting())
+        boot_failed_->reject(KJ_EXCEPTION(DISCONNECTED, "the machine ended", reason.c_str()));
+    if (on_death_) on_death_(std::move(reason));
+}
+
+kj::Promise<Result<void>> VmMachine::suspend() {
+    if (!thread_) return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
+    return thread_->run([this] { return hypervisor_->suspend(); });
+}
+
+kj::Promise<Result<void>> VmMachine::resume() {
+    if (!thread_) return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
+    return thread_->run([this] { return hypervisor_->resume(); });
+}
+
+kj::Promise<Result<void>> VmMachine::destroy() {
+    if (!thread_) return Result<void>();
+    return thread_->run([this] { return hypervisor_->destroy(); }).then([this](Result<void>&& answer) {
+        over("ended");
+        return kj::mv(answer);
+    });
+}
+
+Result<void> VmMachine::attach_share(ShareRequest request) {
+    RUNVM_TRY(vm::attach_tree(request.tree.get(), request.container + "/" + request.name,
+                              {request.readonly, request.readonly_recursive}));
+    shares_[request.container].push_back(request.name);
+    return {};
+}
+
+Result<void> VmMachine::make_share_readonly(const std::string& container, const std::string& name) {
+    return vm::make_tree_readonly(container + "/" + name, false);
+}
+
+void VmMachine::detach_shares(const std::string& container) {
+    // What stays attached goes with the namespace.
+    for (const std::string& name : shares_[container]) (void)vm::detach_tree(container + "/" + name);
+    shares_.erase(container);
+}
+
+std::string VmMachine::console_tail() const { return console_.tail(console_lines_in_errors); }
+
+pid_t VmMachine::qemu_pid() const { return hypervisor_ == nullptr ? 0 : hypervisor_->process_id(); }
+
+} // namespace runvm::sandbox

@@ -1,0 +1,79 @@
+#pragma once
+// The real machine: libvirt's QEMU, virtiofsd, the guest's console and the ports to its agent.
+
+#include "sandbox/agent_ports.h"
+#include "sandbox/machine.h"
+#include "sandbox/machine_thread.h"
+#include "vm/console.h"
+#include "vm/hypervisor.h"
+#include "vm/qemu_uid.h"
+#include "vm/virtiofsd.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+#include <map>
+#include <optional>
+
+namespace runvm::sandbox {
+
+class VmMachine final : public Machine, private kj::TaskSet::ErrorHandler {
+public:
+    using MakeHypervisor = std::function<std::unique_ptr<vm::Hypervisor>(vm::LibvirtOptions)>;
+
+    VmMachine(kj::AsyncIoContext& io, MakeHypervisor make_hypervisor);
+    ~VmMachine() noexcept override;
+
+    kj::Promise<Result<std::unique_ptr<Guest>>> boot(protocol::SandboxConfig::Reader config) override;
+    void on_death(std::function<void(std::string reason)> callback) override { on_death_ = std::move(callback); }
+    kj::Promise<Result<void>> suspend() override;
+    kj::Promise<Result<void>> resume() override;
+    kj::Promise<Result<void>> destroy() override;
+    Result<void> attach_share(ShareRequest request) override;
+    Result<void> make_share_readonly(const std::string& container, const std::string& name) override;
+    void detach_shares(const std::string& container) override;
+    std::string console_tail() const override;
+    pid_t qemu_pid() const override;
+    pid_t virtiofsd_pid() const override { return virtiofsd_.pid; }
+
+private:
+    struct Session;
+    struct Listeners {
+        os::Fd console;
+        os::Fd control;
+        os::Fd streams;
+    };
+
+    void taskFailed(kj::Exception&& exception) override;
+    Result<vm::MachineSpec> prepare(protocol::SandboxConfig::Reader config);
+    Result<void> enter_root(protocol::SandboxConfig::Reader config);
+    Result<void> start_virtiofsd(protocol::SandboxConfig::Reader config);
+    kj::Promise<std::unique_ptr<Guest>> connect_agent(AgentPorts ports);
+    kj::Promise<void> read_console(os::Fd listener);
+    kj::Promise<void> read_console_from(int fd, kj::UnixEventPort::FdObserver& observer);
+    void watch_virtiofsd();
+    void over(std::string reason);
+    Error boot_error(const kj::Exception& exception, uint32_t limit_ms) const;
+
+    kj::AsyncIoContext& io_;
+    MakeHypervisor make_hypervisor_;
+    std::function<void(std::string)> on_death_;
+    bool over_ = false;
+    std::string step_ = "prepare the machine"; ///< of the boot, for its error
+    std::optional<Error> start_error_;
+    Listeners listeners_;
+    std::string secret_;
+    vm::QemuUid uid_;
+    vm::Virtiofsd virtiofsd_;
+    vm::ConsoleRing console_;
+    std::unique_ptr<vm::Hypervisor> hypervisor_;
+    std::map<std::string, std::vector<std::string>> shares_; ///< container to share names
+    kj::Own<Session> session_;
+    kj::Own<kj::PromiseFulfiller<void>> boot_failed_;
+    kj::TaskSet tasks_;
+    /// Made once the root has been entered, which wants a process with one thread. Last: it ends before what its
+    /// calls use.
+    std::optional<MachineThread> thread_;
+};
+
+} // namespace runvm::sandbox

@@ -1,0 +1,258 @@
+#include "shim/run.h"
+
+#include "channel/rpc_error.h"
+#include "os/file.h"
+#include "protocol/sandbox.capnp.h"
+#include "shim/exit.h"
+#include "shim/stdio.h"
+#include "shim/terminal.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
+
+namespace runvm::shim {
+
+namespace {
+
+using Direction = protocol::StreamBinding::Direction;
+using ExitStatus = protocol::ExitStatus;
+
+// After the process has ended: how long a caller that reads nothing may hold the exit back, and how long we wait for
+// end-of-file when all output has been written, before children of the process are served from the background.
+constexpr auto stall_limit = 2 * kj::SECONDS;
+constexpr auto end_of_file_limit = 100 * kj::MILLISECONDS;
+
+struct Stream {
+    uint32_t process_fd;
+    bool from_process;
+    std::unique_ptr<Copy> copy;
+};
+
+class Shim {
+public:
+    Shim(const RunOptions& options, kj::AsyncIoContext& io)
+        : options_(options), io_(io), tasks_(ignore_errors_),
+          connection_(io.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(options.monitor_fd))),
+          client_(*connection_, 1) {}
+
+    Result<void> open_streams();
+    Result<void> watch_signals();
+    /// Serves the process until it has ended, and returns how.
+    Ending serve();
+    /// After the end: leaves what is still open to processes in the background.
+    void leave_open_streams();
+
+private:
+    struct IgnoreErrors final : kj::TaskSet::ErrorHandler {
+        void taskFailed(kj::Exception&&) override {}
+    };
+
+    Result<void> add_copy(const StreamOption& stream, bool from_process, os::Fd caller, os::Fd pipe);
+    kj::Promise<void> forward_signals();
+    void forward(int signal);
+    kj::Promise<void> drain(ExitStatus::Reader status);
+    kj::Promise<void> drain(Stream& stream, uint64_t bytes, uint64_t seen);
+    void copy_all();
+
+    const RunOptions& options_;
+    kj::AsyncIoContext& io_;
+    IgnoreErrors ignore_errors_;
+    std::vector<Stream> streams_;
+    os::Fd signals_;
+    kj::Own<kj::UnixEventPort::FdObserver> signals_observer_;
+    kj::TaskSet tasks_;
+    kj::Own<kj::AsyncCapabilityStream> connection_;
+    capnp::TwoPartyClient client_;
+    kj::Maybe<protocol::AttachedProcess::Client> process_;
+};
+
+Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::Fd caller, os::Fd pipe) {
+    // The terminal's slave is no other's: it may be made non-blocking as it is.
+    auto callers_end = stream.caller_fd == options_.terminal_fd
+                           ? End::own(std::move(caller))
+                           : End::shared(std::move(caller), from_process ? O_WRONLY : O_RDONLY);
+    if (!callers_end) return std::move(callers_end).error();
+    RUNVM_ASSIGN(End our_end, End::own(std::move(pipe)));
+    auto copy = from_process ? std::make_unique<Copy>(io_.unixEventPort, std::move(our_end), *std::move(callers_end))
+                             : std::make_unique<Copy>(io_.unixEventPort, *std::move(callers_end), std::move(our_end));
+    streams_.push_back({stream.process_fd, from_process, std::move(copy)});
+    return {};
+}
+
+Result<void> Shim::open_streams() {
+    for (const StreamOption& stream : options_.streams) {
+        if (stream.direction == Direction::BOTH) {
+            os::Fd caller(::fcntl(stream.caller_fd, F_DUPFD_CLOEXEC, 0));
+            os::Fd pipe(::fcntl(stream.pipe_fd, F_DUPFD_CLOEXEC, 0));
+            RUNVM_TRY(add_copy(stream, true, std::move(caller), std::move(pipe)));
+        }
+        bool from_process = stream.direction == Direction::FROM_PROCESS;
+        os::Fd caller(stream.direction == Direction::BOTH ? ::fcntl(stream.caller_fd, F_DUPFD_CLOEXEC, 0)
+                                                          : stream.caller_fd);
+        RUNVM_TRY(add_copy(stream, from_process, std::move(caller), os::Fd(stream.pipe_fd)));
+    }
+    return {};
+}
+
+Result<void> Shim::watch_signals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    signals_ = os::Fd(::signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!signals_) return system_error("open a signalfd");
+    using Observer = kj::UnixEventPort::FdObserver;
+    signals_observer_ = kj::heap<Observer>(io_.unixEventPort, signals_.get(), Observer::OBSERVE_READ);
+    return {};
+}
+
+kj::Promise<void> Shim::forward_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) forward(static_cast<int>(info.ssi_signo));
+    return signals_observer_->whenBecomesReadable().then([this] { return forward_signals(); });
+}
+
+void Shim::forward(int signal) {
+    KJ_IF_MAYBE (process, process_) {
+        if (signal == SIGWINCH && options_.terminal_fd >= 0) {
+            winsize size{};
+            if (!read_size(options_.terminal_fd, size)) return;
+            auto request = process->winsizeRequest();
+            request.setHeight(size.ws_row);
+            request.setWidth(size.ws_col);
+            tasks_.add(request.send().ignoreResult());
+            return;
+        }
+        // Ours alone: a broken pipe of the caller's, and children (there are none).
+        if (signal == SIGPIPE || signal == SIGCHLD) return;
+        auto request = process->signalRequest();
+        request.setSignal(signal);
+        tasks_.add(request.send().ignoreResult());
+    }
+}
+
+void Shim::copy_all() {
+    for (Stream& stream : streams_) tasks_.add(stream.copy->run());
+}
+
+// Waits until the caller has what the process wrote: `bytes`, of which `seen` had been taken when we last looked.
+// As long as the caller takes something we go on.
+kj::Promise<void> Shim::drain(Stream& stream, uint64_t bytes, uint64_t seen) {
+    Copy& copy = *stream.copy;
+    auto& timer = io_.provider->getTimer();
+    return copy.reached(bytes)
+        .then([] { return true; })
+        .exclusiveJoin(timer.afterDelay(stall_limit).then([] { return false; }))
+        .then([this, &stream, bytes, seen](bool reached) -> kj::Promise<void> {
+            if (!reached && stream.copy->bytes() > seen) return drain(stream, bytes, stream.copy->bytes());
+            return kj::READY_NOW;
+        });
+}
+
+kj::Promise<void> Shim::drain(ExitStatus::Reader status) {
+    auto waits = kj::Vector<kj::Promise<void>>();
+    for (Stream& stream : streams_) {
+        if (!stream.from_process) continue;
+        for (auto end : status.getStreams())
+            if (end.getStream() == stream.process_fd) waits.add(drain(stream, end.getBytes(), stream.copy->bytes()));
+    }
+    auto& timer = io_.provider->getTimer();
+    return kj::joinPromises(waits.releaseAsArray()).then([this, &timer]() -> kj::Promise<void> {
+        auto ends = kj::Vector<kj::Promise<void>>();
+        for (Stream& stream : streams_)
+            if (stream.from_process && !stream.copy->over()) ends.add(stream.copy->reached(UINT64_MAX));
+        if (ends.empty()) return kj::READY_NOW;
+        return kj::joinPromises(ends.releaseAsArray()).exclusiveJoin(timer.afterDelay(end_of_file_limit));
+    });
+}
+
+Ending Shim::serve() {
+    auto service = client_.bootstrap().castAs<protocol::SandboxService>();
+    auto sandbox = service.fetchSandboxRequest().send().getSandbox();
+    auto attach = sandbox.attachProcessRequest();
+    attach.setId(options_.id);
+    attach.setExecId(options_.exec_id);
+    auto process = attach.send().getProcess();
+    process_ = process;
+    copy_all();
+    tasks_.add(forward_signals());
+    if (options_.terminal_fd >= 0) forward(SIGWINCH);
+
+    Ending ending;
+    process.waitRequest()
+        .send()
+        .then(
+            [this, &ending](capnp::Response<protocol::AttachedProcess::WaitResults>&& answer) {
+                auto status = answer.getStatus();
+                ending.signal = status.getSignaled() ? static_cast<int>(status.getValue()) : 0;
+                ending.code = status.getSignaled() ? 0 : static_cast<int>(status.getValue());
+                return drain(status).attach(kj::mv(answer));
+            },
+            [this, &ending](kj::Exception&&) {
+                // The monitor is gone, and the VM with it: what is in the pipes is all there will be.
+                ending.signal = SIGKILL;
+                capnp::MallocMessageBuilder none;
+                return drain(none.initRoot<ExitStatus>().asReader());
+            })
+        .wait(io_.waitScope);
+    return ending;
+}
+
+void Shim::leave_open_streams() {
+    for (Stream& stream : streams_) {
+        if (!stream.from_process || stream.copy->over()) continue;
+        if (::fork() != 0) continue;
+        for (Stream& other : streams_)
+            if (&other != &stream) other.copy->close();
+        ::close(options_.monitor_fd);
+        stream.copy->finish_blocking();
+        ::_exit(0);
+    }
+}
+
+Result<void> prepare(const RunOptions& options) {
+    if (options.terminal_fd >= 0) RUNVM_TRY(take_terminal(options.terminal_fd));
+    sigset_t all;
+    ::sigfillset(&all);
+    if (::sigprocmask(SIG_SETMASK, &all, nullptr) != 0) return system_error("block signals");
+    return {};
+}
+
+// Last: from here on /proc/self/fd is out of reach.
+Result<void> enter_namespaces(const RunOptions& options) {
+    constexpr int namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (::setns(options.init_fd, namespaces) != 0) return system_error("join the container's namespaces");
+    ::close(options.init_fd);
+    return {};
+}
+
+int report(const RunOptions& options, const Error& error) {
+    (void)os::write_all(options.ready_fd, error.to_string(), "the report");
+    return 1;
+}
+
+} // namespace
+
+int run_shim(const RunOptions& options) {
+    if (auto prepared = prepare(options); !prepared) return report(options, prepared.error());
+    auto io = kj::setupAsyncIo();
+    Shim shim(options, io);
+    auto opened = shim.open_streams();
+    if (opened) opened = shim.watch_signals();
+    if (opened) opened = enter_namespaces(options);
+    if (!opened) return report(options, opened.error());
+    ::close(options.ready_fd);
+
+    Ending ending = shim.serve();
+    shim.leave_open_streams();
+    end_like(ending);
+}
+
+} // namespace runvm::shim

@@ -1,0 +1,81 @@
+#include "os/file.h"
+#include "state/store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdio>
+
+namespace runvm::state {
+namespace {
+
+// Holds the sandbox's full id: a symbolic link is made together with its content, in one step.
+constexpr const char* owner_link = "/id";
+
+Error invalid_id(const std::string& reason) {
+    return {ErrorKind::invalid_argument, "invalid container ID format: " + reason};
+}
+
+/// FNV-1a, 64 bits. Ids are the engine's own (no enemy chooses them), and a collision is seen by
+/// claim_sandbox_folder.
+uint64_t hash(const std::string& text) {
+    uint64_t value = 0xcbf29ce484222325U;
+    for (unsigned char byte : text) {
+        value ^= byte;
+        value *= 0x100000001b3U;
+    }
+    return value;
+}
+
+Result<std::string> read_link(const std::string& path) {
+    std::array<char, PATH_MAX> target;
+    ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+    if (size < 0)
+        return system_error("read link " + path);
+    return std::string(target.data(), static_cast<size_t>(size));
+}
+
+} // namespace
+
+Result<void> check_id(const std::string& id) {
+    // runc's validateID (libcontainer/factory_linux.go), whose words the callers and their tests know.
+    if (id.empty())
+        return invalid_id("it is empty");
+    if (id.size() > NAME_MAX)
+        return invalid_id("it has " + std::to_string(id.size()) + " characters, at most " +
+                          std::to_string(NAME_MAX) + " are allowed");
+    for (char c : id) {
+        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '+' || c == '-' || c == '.';
+        if (!allowed)
+            return invalid_id("only letters, digits and _ + - . are allowed");
+    }
+    if (id == "." || id == "..")
+        return invalid_id("it is the name of a folder");
+    return {};
+}
+
+std::string sandbox_folder(const std::string& root, const std::string& sandbox_id) {
+    std::array<char, 17> digits;
+    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash(sandbox_id)));
+    return root + "/@sandboxes/" + digits.data();
+}
+
+Result<std::string> claim_sandbox_folder(const std::string& root, const std::string& sandbox_id) {
+    std::string folder = sandbox_folder(root, sandbox_id);
+    RUNVM_TRY(os::make_folders(folder, 0700));
+    std::string link = folder + owner_link;
+    if (::symlink(sandbox_id.c_str(), link.c_str()) == 0)
+        return folder;
+    if (errno != EEXIST)
+        return system_error("write " + link);
+    RUNVM_ASSIGN(std::string owner, read_link(link));
+    if (owner == sandbox_id)
+        return folder;
+    return Error(ErrorKind::already_exists, "sandbox " + sandbox_id + ": its folder " + folder +
+                                                " is that of sandbox " + owner + "; choose another id");
+}
+
+} // namespace runvm::state

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# Assertions that say what they saw. `capture` fills STATUS, STDOUT and STDERR.
+
+fail() {
+    printf '%s\n' "$@" >&2
+    return 1
+}
+
+# Runs a command with its output in files, not pipes: a process that it leaves behind cannot make the test wait.
+# Standard input is the caller's; the test runner's descriptor 3 is closed.
+capture() {
+    local out=$TMPDIR/capture.$BASHPID.out err=$TMPDIR/capture.$BASHPID.err
+    STATUS=0
+    "$@" >"$out" 2>"$err" 3>&- || STATUS=$?
+    STDOUT=$(tr -d '\0' <"$out")
+    STDERR=$(tr -d '\0' <"$err")
+    rm -f "$out" "$err"
+    CAPTURED="$*"
+}
+
+report() {
+    printf 'command: %s\nstatus: %s\nstdout: %s\nstderr: %s\n' "$CAPTURED" "$STATUS" "$STDOUT" "$STDERR" >&2
+}
+
+assert_status() {
+    if [[ $STATUS != "$1" ]]; then
+        report
+        fail "expected exit status $1"
+    fi
+}
+
+assert_success() { assert_status 0; }
+
+assert_failed() {
+    if [[ $STATUS == 0 || $STATUS == 124 ]]; then
+        report
+        fail "expected a failure (124 would be a time-out)"
+    fi
+}
+
+assert_stdout() {
+    if [[ $STDOUT != "$1" ]]; then
+        report
+        fail "expected stdout: $1"
+    fi
+}
+
+assert_stdout_contains() {
+    if [[ $STDOUT != *"$1"* ]]; then
+        report
+        fail "expected in stdout: $1"
+    fi
+}
+
+assert_stderr_contains() {
+    if [[ $STDERR != *"$1"* ]]; then
+        report
+        fail "expected in stderr: $1"
+    fi
+}
+
+# Callers match these words to tell that the *user's* command is at fault (callers.md); an error of the runtime's own must not
+# have them.
+assert_stderr_blames_nobody() {
+    local word
+    for word in 'executable file not found' 'no such file or directory' 'permission denied' \
+        'operation not permitted' 'not a directory' 'is a directory' 'no such process'; do
+        if [[ ${STDERR,,} == *"$word"* ]]; then
+            report
+            fail "stderr must not contain: $word"
+        fi
+    done
+}
+
+assert_equal() {
+    if [[ $1 != "$2" ]]; then fail "${3:+$3: }got: $1" "expected: $2"; fi
+}
+
+assert_not_equal() {
+    if [[ $1 == "$2" ]]; then fail "${3:+$3: }got: $1, which it must not be"; fi
+}
+
+assert_matches() {
+    if [[ ! $1 =~ $2 ]]; then fail "${3:+$3: }got: $1" "expected a match of: $2"; fi
+}
+
+# wait_until SECONDS COMMAND...: succeeds as soon as the command does.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        if ((SECONDS >= deadline)); then
+            fail "still not true: $*"
+            return 1
+        fi
+        sleep 0.1
+    done
+}

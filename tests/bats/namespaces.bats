@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# The container's view: namespaces, host name, network.
+
+load lib/common
+
+@test "namespaces: pid 1, host name, lo is up, only its own processes" {
+    bundle sh -c 'echo $$; hostname; cat /sys/class/net/lo/flags; ls /sys/class/net; ps -o pid | wc -l; cat /proc/self/cgroup >/dev/null'
+    edit '.hostname = "a-name"'
+    capture runtime run --bundle "$BUNDLE" "$ID"
+    assert_success
+    # Flags: IFF_UP|IFF_LOOPBACK. ps: the header, sh and ps, or wc.
+    assert_equal "$(sed -n 1,4p <<<"$STDOUT" | tr '\n' ' ')" "1 a-name 0x9 lo "
+    (($(sed -n 5p <<<"$STDOUT") <= 5))
+    assert_not_equal "$(hostname 2>/dev/null || cat /proc/sys/kernel/hostname)" a-name
+}
+
+@test "namespaces: lo carries traffic" {
+    bundle sh -c 'echo over lo | nc -l -p 7 >/dev/null & sleep 1; nc 127.0.0.1 7 </dev/null'
+    edit '(.process.capabilities | .bounding, .effective, .permitted, .ambient) += ["CAP_NET_BIND_SERVICE"]'
+    capture runtime run --bundle "$BUNDLE" "$ID"
+    assert_success
+    assert_stdout 'over lo'
+}
+
+@test "namespaces: a network namespace given by path" {
+    mkdir -p "$FILE_DIR/netns"
+    : >"$FILE_DIR/netns/given"
+    unshare --net="$FILE_DIR/netns/given" true
+    bundle sh -c 'cat /sys/class/net/lo/flags; sleep 1000'
+    edit '(.linux.namespaces[] | select(.type == "network")).path = $path' --arg path "$FILE_DIR/netns/given"
+    run_detached "$ID"
+    wait_until 20 grep -q 0x "$BUNDLE/stdout"
+    assert_equal "$(stat -L -c %i "/proc/$(pid_of "$ID")/ns/net")" "$(stat -c %i "$FILE_DIR/netns/given")"
+    runtime delete --force "$ID"
+    # Nobody keeps it: this fails only if it is not a mount point any more.
+    umount "$FILE_DIR/netns/given"
+}
+
+@test "namespaces: a path that is no namespace is refused" {
+    bundle true
+    edit '(.linux.namespaces[] | select(.type == "network")).path = $path' --arg path "$FILE_DIR/base.json"
+    capture runtime create --bundle "$BUNDLE" "$ID"
+    assert_status 1
+    assert_gone "$ID"
+    edit '(.linux.namespaces[] | select(.type == "network")).path = "/no/such/namespace"'
+    capture runtime create --bundle "$BUNDLE" "$ID"
+    assert_status 1
+    assert_stderr_contains /no/such/namespace
+    assert_gone "$ID"
+}
+
+@test "namespaces: the host's network is refused with a sentence" {
+    only_runvm "a guest cannot be in the host's network namespace"
+    bundle true
+    edit 'del(.linux.namespaces[] | select(.type == "network"))'
+    capture runtime create --bundle "$BUNDLE" "$ID"
+    assert_status 1
+    assert_stderr_contains network
+    assert_stderr_blames_nobody
+    assert_gone "$ID"
+    # The same by path.
+    bundle true
+    edit '(.linux.namespaces[] | select(.type == "network")).path = "/proc/1/ns/net"'
+    capture runtime create --bundle "$BUNDLE" "$ID"
+    assert_status 1
+    assert_stderr_contains network
+    assert_gone "$ID"
+}
+
+@test "namespaces: the view from inside is runc's" {
+    # crun or runc on the host is the oracle: the same config.json gives the same view.
+    if ! command -v runc >/dev/null; then skip "runc is not installed"; fi
+    bundle sh -c 'cd /; id; umask; pwd; env | sort; grep -E "^(Cap|NoNew|Seccomp:|Sig[BIC]|Groups)" /proc/self/status
+        ulimit -n; ls -la /dev | awk "{print \$1, \$3, \$4, \$5, \$6, \$NF}" | grep -v "^total" | sort; ls /dev/pts /dev/shm
+        awk "{print \$2, \$3}" /proc/self/mounts | sort
+        awk "{print \$2}" /proc/self/mounts | sort | while read m; do [ -d "$m" ] && (touch "$m/.w" 2>/dev/null && echo "$m writable" && rm "$m/.w"); done
+        for p in /proc/kcore /proc/keys /proc/timer_list; do head -c 1 $p | wc -c; done
+        for p in /proc/sys/kernel/hostname /proc/sysrq-trigger; do (echo x >$p) 2>/dev/null && echo "$p writable"; done
+        cat /proc/self/oom_score_adj; cat /proc/1/comm; readlink /proc/self/fd/0 | sed "s/:.*//"'
+    capture runtime run --bundle "$BUNDLE" "$ID" < <(true)
+    assert_success
+    local ours=$STDOUT
+    capture runc --root "$FILE_DIR/runc" run --bundle "$BUNDLE" "$ID" < <(true)
+    assert_success
+    # cgroup v1's many folders against v2's one; /dev/console only with a terminal.
+    local same='/sys/fs/cgroup/\|^/sys/fs/cgroup \(cgroup2\|tmpfs\)$\|^total'
+    # The root's filesystem is virtiofs.
+    diff <(grep -v "$same" <<<"$ours" | sed 's,^/ .*,/ rootfs,') \
+        <(grep -v "$same" <<<"$STDOUT" | sed 's,^/ .*,/ rootfs,') >&2
+}
+
+@test "no leak" { assert_no_leak; }

@@ -1,0 +1,156 @@
+#pragma once
+// A machine and an agent without a VM: the agent is a server in this process, scripted by the test; the stream port is
+// a socket pair with a second relay at the guest's end.
+
+#include "channel/port.h"
+#include "channel/relay.h"
+#include "channel/rpc_error.h"
+#include "sandbox/machine.h"
+
+#include <kj/async-io.h>
+#include <kj/debug.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace runvm::sandbox {
+
+/// What the agent was asked, and what it shall answer.
+struct AgentScript {
+    std::vector<std::string> calls;               ///< "createContainer c1", in their order
+    std::map<std::string, Error> errors;          ///< by the call's name: its answer
+    std::set<std::string> silent;                 ///< calls that are never answered
+    std::map<std::string, kj::Own<kj::PromiseFulfiller<void>>> waiting; ///< by "id/execId": ends the process
+    bool signaled = false;
+    uint32_t exit_value = 0;
+    uint64_t exit_stream_bytes = 0;
+    std::map<std::string, channel::StreamId> first_stream; ///< by "id/execId"
+
+    void exit(const std::string& process) { waiting.at(process)->fulfill(); }
+};
+
+class FakeAgent final : public protocol::Agent::Server {
+public:
+    explicit FakeAgent(AgentScript& script) : script_(script) {}
+
+    kj::Promise<void> createContainer(CreateContainerContext context) override {
+        auto params = context.getParams();
+        remember_stream(std::string(params.getId().cStr()) + "/", params.getContainer().getProcess());
+        return play("createContainer", params.getId(), context);
+    }
+    kj::Promise<void> startContainer(StartContainerContext context) override {
+        return play("startContainer", context.getParams().getId(), context);
+    }
+    kj::Promise<void> exec(ExecContext context) override {
+        auto params = context.getParams();
+        remember_stream(std::string(params.getId().cStr()) + "/" + params.getExecId().cStr(), params.getProcess());
+        return play("exec", params.getExecId(), context);
+    }
+    kj::Promise<void> signal(SignalContext context) override {
+        return play("signal", kj::str(context.getParams().getSignal()), context);
+    }
+    kj::Promise<void> resize(ResizeContext context) override {
+        return play("resize", context.getParams().getId(), context);
+    }
+    kj::Promise<void> forgetProcess(ForgetProcessContext context) override {
+        return play("forgetProcess", context.getParams().getExecId(), context);
+    }
+    kj::Promise<void> deleteContainer(DeleteContainerContext context) override {
+        return play("deleteContainer", context.getParams().getId(), context);
+    }
+    kj::Promise<void> powerOff(PowerOffContext) override {
+        script_.calls.emplace_back("powerOff");
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> wait(WaitContext context) override {
+        auto params = context.getParams();
+        std::string key = std::string(params.getId().cStr()) + "/" + params.getExecId().cStr();
+        auto pair = kj::newPromiseAndFulfiller<void>();
+        script_.waiting[key] = kj::mv(pair.fulfiller);
+        return pair.promise.then([this, context, key]() mutable {
+            auto status = context.getResults().initStatus();
+            status.setSignaled(script_.signaled);
+            status.setValue(script_.exit_value);
+            auto streams = status.initStreams(1);
+            streams[0].setStream(script_.first_stream[key]);
+            streams[0].setBytes(script_.exit_stream_bytes);
+        });
+    }
+
+private:
+    void remember_stream(const std::string& key, protocol::Process::Reader process) {
+        if (process.getStreams().size() > 0) script_.first_stream[key] = process.getStreams()[0].getStream();
+    }
+
+    template <class Context> kj::Promise<void> play(const std::string& call, kj::StringPtr detail, Context& context) {
+        script_.calls.push_back(call + " " + detail.cStr());
+        if (script_.silent.count(call) != 0) return kj::NEVER_DONE;
+        auto error = script_.errors.find(call);
+        if (error != script_.errors.end()) channel::write_error(error->second, context.getResults().getError());
+        return kj::READY_NOW;
+    }
+
+    AgentScript& script_;
+};
+
+class FakeMachine final : public Machine {
+public:
+    FakeMachine(kj::AsyncIoContext& io, AgentScript& script) : io_(io), script_(script) {}
+    ~FakeMachine() noexcept override = default; // kj's destructors may throw; ours may not
+
+    std::optional<Error> boot_error;
+    std::optional<Error> share_error;
+    bool never_boots = false;
+    std::vector<std::string> calls;
+    std::unique_ptr<channel::StreamRelay> guest_relay; ///< the guest's end of the stream port
+
+    void die(const std::string& reason) { on_death_(reason); }
+
+    kj::Promise<Result<std::unique_ptr<Guest>>> boot(protocol::SandboxConfig::Reader) override {
+        if (boot_error) return Result<std::unique_ptr<Guest>>(*boot_error);
+        if (never_boots) return kj::NEVER_DONE;
+        int ends[2];
+        KJ_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        guest_relay = std::make_unique<channel::StreamRelay>(
+            io_.unixEventPort, channel::wrap_port(io_.unixEventPort, os::Fd(ends[1])));
+        auto relay = std::make_unique<channel::StreamRelay>(
+            io_.unixEventPort, channel::wrap_port(io_.unixEventPort, os::Fd(ends[0])));
+        running_ = guest_relay->run().eagerlyEvaluate([](kj::Exception&&) {});
+        return Result<std::unique_ptr<Guest>>(
+            std::make_unique<Guest>(Guest{kj::heap<FakeAgent>(script_), std::move(relay)}));
+    }
+    void on_death(std::function<void(std::string)> callback) override { on_death_ = std::move(callback); }
+    kj::Promise<Result<void>> suspend() override { return done("suspend"); }
+    kj::Promise<Result<void>> resume() override { return done("resume"); }
+    kj::Promise<Result<void>> destroy() override { return done("destroy"); }
+    Result<void> attach_share(ShareRequest request) override {
+        if (share_error) return *share_error;
+        calls.push_back("attach " + request.container + "/" + request.name);
+        return {};
+    }
+    Result<void> make_share_readonly(const std::string& container, const std::string& name) override {
+        calls.push_back("readonly " + container + "/" + name);
+        return {};
+    }
+    void detach_shares(const std::string& container) override { calls.push_back("detach " + container); }
+    std::string console_tail() const override { return "the console"; }
+    pid_t qemu_pid() const override { return 11; }
+    pid_t virtiofsd_pid() const override { return 12; }
+
+private:
+    Result<void> done(const char* call) {
+        calls.emplace_back(call);
+        return {};
+    }
+
+    kj::AsyncIoContext& io_;
+    AgentScript& script_;
+    std::function<void(std::string)> on_death_;
+    kj::Promise<void> running_ = kj::READY_NOW;
+};
+
+} // namespace runvm::sandbox

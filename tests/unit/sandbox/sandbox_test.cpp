@@ -1,0 +1,315 @@
+// The sandbox's state machine against a fake machine and a fake agent.
+
+#include "fake_guest.h"
+
+#include "sandbox/sandbox.h"
+
+#include <capnp/message.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace runvm::sandbox {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using State = protocol::SandboxState;
+
+class SandboxTest : public testing::Test {
+public:
+    ~SandboxTest() noexcept override = default; // kj's destructors may throw; gtest's may not
+
+protected:
+    Result<void> boot() {
+        capnp::MallocMessageBuilder message;
+        auto config = message.initRoot<protocol::SandboxConfig>();
+        config.setSandboxId("c1");
+        config.setAgentTimeoutMs(agent_timeout_ms);
+        return sandbox.boot(config);
+    }
+
+    template <class T> T wait(kj::Promise<T> promise) {
+        return io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(promise)).wait(io.waitScope);
+    }
+
+    Promised<void> begin_create(const std::string& id, bool readonly_root = false) {
+        capnp::MallocMessageBuilder message;
+        auto container = message.initRoot<protocol::Container>();
+        container.setRootfsShare("rootfs");
+        std::vector<NewShare> shares(1);
+        shares[0].request.container = id;
+        shares[0].request.name = "rootfs";
+        shares[0].readonly_when_created = readonly_root;
+        return sandbox.create_container(id, container, std::move(shares), take_output_stream());
+    }
+
+    // One stream from the process; its reading end is `output`.
+    std::vector<StreamEndpoint> take_output_stream() {
+        int ends[2];
+        EXPECT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        output = os::Fd(ends[0]);
+        std::vector<StreamEndpoint> streams;
+        streams.push_back({1, protocol::StreamBinding::Direction::FROM_PROCESS, os::Fd(ends[1])});
+        return streams;
+    }
+
+    void create(const std::string& id) {
+        auto created = wait(begin_create(id));
+        ASSERT_TRUE(created) << created.error().to_string();
+    }
+
+    // Lets everything that can happen now happen.
+    void settle() { wait(io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS)); }
+
+    uint32_t agent_timeout_ms = 30000;
+    kj::AsyncIoContext io = kj::setupAsyncIo();
+    AgentScript script;
+    FakeMachine machine{io, script};
+    std::string over;
+    Sandbox sandbox{io.provider->getTimer(), machine, [this](std::string reason) { over = std::move(reason); }};
+    os::Fd output;
+};
+
+TEST_F(SandboxTest, BootsAndCreatesAContainer) {
+    ASSERT_TRUE(boot());
+    EXPECT_EQ(sandbox.state(), State::BOOTING);
+    create("c1");
+    EXPECT_EQ(sandbox.state(), State::RUNNING);
+    EXPECT_THAT(machine.calls, Contains("attach c1/rootfs"));
+    EXPECT_THAT(script.calls, Contains("createContainer c1"));
+    EXPECT_EQ(sandbox.containers().at("c1").state(), protocol::ContainerStatus::State::CREATED);
+}
+
+TEST_F(SandboxTest, MakesTheRootReadonlyOnlyOnceTheGuestHasSetItUp) {
+    ASSERT_TRUE(boot());
+    ASSERT_TRUE(wait(begin_create("c1", true)));
+    EXPECT_EQ(machine.calls, (std::vector<std::string>{"attach c1/rootfs", "readonly c1/rootfs"}));
+}
+
+TEST_F(SandboxTest, ASecondBootIsRefused) {
+    ASSERT_TRUE(boot());
+    auto again = boot();
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().kind(), ErrorKind::already_exists);
+}
+
+TEST_F(SandboxTest, AFailedBootReachesTheWaitingCreateAndEndsTheSandbox) {
+    machine.boot_error = Error(ErrorKind::timeout, "no word from the guest");
+    ASSERT_TRUE(boot());
+    auto created = wait(begin_create("c1"));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().kind(), ErrorKind::timeout);
+    EXPECT_THAT(created.error().to_string(), HasSubstr("no word from the guest"));
+    settle();
+    EXPECT_FALSE(over.empty());
+}
+
+TEST_F(SandboxTest, ACreateThatFailsInTheGuestLeavesNoContainer) {
+    script.errors.emplace("createContainer", Error(ErrorKind::command_not_found, "no such command"));
+    ASSERT_TRUE(boot());
+    auto created = wait(begin_create("c1"));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().kind(), ErrorKind::command_not_found);
+    settle();
+    EXPECT_TRUE(sandbox.containers().empty());
+    EXPECT_THAT(script.calls, Contains("deleteContainer c1"));
+    EXPECT_THAT(machine.calls, Contains("detach c1"));
+}
+
+TEST_F(SandboxTest, AShareThatCannotBeAttachedFailsTheCreateBeforeTheGuestHearsOfIt) {
+    machine.share_error = Error(ErrorKind::system, "no space");
+    ASSERT_TRUE(boot());
+    auto created = wait(begin_create("c1"));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().to_string(), "share rootfs with the guest: no space");
+    EXPECT_THAT(script.calls, testing::Not(Contains("createContainer c1")));
+}
+
+TEST_F(SandboxTest, AGuestThatDoesNotAnswerIsATimeoutThatNamesTheCall) {
+    agent_timeout_ms = 50;
+    script.silent.insert("createContainer");
+    ASSERT_TRUE(boot());
+    auto created = wait(begin_create("c1"));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().kind(), ErrorKind::timeout);
+    EXPECT_THAT(created.error().to_string(), HasSubstr("createContainer"));
+}
+
+TEST_F(SandboxTest, TheSameIdTwiceIsRefused) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    auto again = wait(begin_create("c1"));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().kind(), ErrorKind::already_exists);
+}
+
+TEST_F(SandboxTest, LeavesWhenTheLastContainerHasEndedAndItsOutputIsWritten) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    ASSERT_TRUE(sandbox.commit("c1"));
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    machine.guest_relay->attach(script.first_stream.at("c1/"), os::Fd(ends[0]), os::Fd());
+    script.exit_value = 7;
+    script.exit("c1/");
+    settle();
+    EXPECT_TRUE(sandbox.containers().at("c1").init->ended());
+    EXPECT_TRUE(over.empty()) << "left while output was on its way";
+
+    ASSERT_EQ(::write(ends[1], "late", 4), 4);
+    ::close(ends[1]);
+    settle();
+    char buffer[8] = {};
+    EXPECT_EQ(::read(output.get(), buffer, sizeof buffer), 4);
+    EXPECT_FALSE(over.empty());
+}
+
+TEST_F(SandboxTest, StaysUntilItIsCommitted) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    sandbox.detach([&] { // no shim ever came: nothing else keeps it
+        auto process = *wait(sandbox.find_process("c1", ""));
+        sandbox.attach(*process);
+        return process;
+    }());
+    settle();
+    EXPECT_TRUE(over.empty());
+}
+
+TEST_F(SandboxTest, AProcessWhoseShimIsGoneIsKilled) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    auto process = *wait(sandbox.find_process("c1", ""));
+    sandbox.attach(*process);
+    sandbox.detach(process);
+    settle();
+    EXPECT_THAT(script.calls, Contains("signal " + std::to_string(SIGKILL)));
+}
+
+TEST_F(SandboxTest, TheMachinesDeathIsTheDeathOfItsProcesses) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    auto process = *wait(sandbox.find_process("c1", ""));
+    sandbox.attach(*process);
+    machine.die("virtiofsd has ended");
+    wait(process->when_ended());
+    EXPECT_TRUE(process->exit().signaled);
+    EXPECT_EQ(process->exit().value, static_cast<uint32_t>(SIGKILL));
+    EXPECT_EQ(sandbox.state(), State::STOPPED);
+    auto late = wait(sandbox.signal("c1", "", SIGTERM, false));
+    EXPECT_EQ(late.error().kind(), ErrorKind::process_finished);
+    EXPECT_TRUE(over.empty()) << "left before the shim had its answer";
+    sandbox.detach(process);
+    settle();
+    EXPECT_FALSE(over.empty());
+}
+
+TEST_F(SandboxTest, AnExitOutOfRangeIsNotBelieved) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    script.signaled = true;
+    script.exit_value = 4711;
+    script.exit_stream_bytes = 5;
+    auto process = *wait(sandbox.find_process("c1", ""));
+    script.exit("c1/");
+    wait(process->when_ended());
+    EXPECT_FALSE(process->exit().signaled);
+    EXPECT_EQ(process->exit().value, 255U);
+    ASSERT_EQ(process->exit().streams.size(), 1U);
+    EXPECT_EQ(process->exit().streams[0].fd, 1U) << "streams are named by the process's descriptor";
+}
+
+TEST_F(SandboxTest, ExecRunsAndIsForgottenAfterItsEnd) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    capnp::MallocMessageBuilder message;
+    auto started = wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
+    ASSERT_TRUE(started) << started.error().to_string();
+    auto process = *wait(sandbox.find_process("c1", "e1"));
+    settle();
+    script.exit("c1/e1");
+    wait(process->when_ended());
+    settle();
+    EXPECT_THAT(script.calls, Contains("forgetProcess e1"));
+}
+
+TEST_F(SandboxTest, AFailedExecLeavesNoProcess) {
+    script.errors.emplace("exec", Error(ErrorKind::command_not_found, "no such command"));
+    ASSERT_TRUE(boot());
+    create("c1");
+    capnp::MallocMessageBuilder message;
+    auto started = wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().kind(), ErrorKind::command_not_found);
+    EXPECT_TRUE(sandbox.containers().at("c1").execs.empty());
+}
+
+TEST_F(SandboxTest, AShimMayComeBeforeItsProcess) {
+    ASSERT_TRUE(boot());
+    auto found = sandbox.find_process("c1", "");
+    create("c1");
+    EXPECT_TRUE(wait(kj::mv(found)));
+}
+
+TEST_F(SandboxTest, AShimOfNoProcessIsToldSo) {
+    agent_timeout_ms = 50;
+    ASSERT_TRUE(boot());
+    auto found = wait(sandbox.find_process("nobody", ""));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().kind(), ErrorKind::not_found);
+}
+
+TEST_F(SandboxTest, PausesAndResumes) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    EXPECT_TRUE(wait(sandbox.pause()));
+    EXPECT_EQ(sandbox.state(), State::PAUSED);
+    EXPECT_EQ(wait(sandbox.pause()).error().kind(), ErrorKind::wrong_state);
+    EXPECT_TRUE(wait(sandbox.resume()));
+    EXPECT_EQ(sandbox.state(), State::RUNNING);
+    EXPECT_EQ(wait(sandbox.resume()).error().kind(), ErrorKind::wrong_state);
+}
+
+TEST_F(SandboxTest, DeleteEndsTheProcessAndTakesTheSharesAway) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    auto process = *wait(sandbox.find_process("c1", ""));
+    EXPECT_TRUE(wait(sandbox.delete_container("c1")));
+    EXPECT_TRUE(process->ended());
+    EXPECT_THAT(machine.calls, Contains("detach c1"));
+    EXPECT_EQ(wait(sandbox.delete_container("c1")).error().kind(), ErrorKind::not_found);
+}
+
+TEST_F(SandboxTest, TellsItsListeners) {
+    std::vector<std::string> seen;
+    sandbox.add_listener([&](protocol::Event::Builder event) {
+        seen.push_back(std::to_string(event.which()) + " " + event.getContainerId().cStr());
+    });
+    ASSERT_TRUE(boot());
+    create("c1");
+    ASSERT_TRUE(wait(sandbox.start_container("c1")));
+    machine.die("gone");
+    using Event = protocol::Event;
+    EXPECT_EQ(seen, (std::vector<std::string>{std::to_string(Event::BOOTED) + " ",
+                                              std::to_string(Event::CONTAINER_CREATED) + " c1",
+                                              std::to_string(Event::CONTAINER_STARTED) + " c1",
+                                              std::to_string(Event::PROCESS_EXITED) + " c1",
+                                              std::to_string(Event::VM_EXITED) + " "}));
+}
+
+TEST_F(SandboxTest, ReleaseAsksTheGuestToPowerOff) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    auto released = sandbox.release();
+    settle();
+    EXPECT_THAT(script.calls, Contains("powerOff"));
+    machine.die("powered off");
+    EXPECT_TRUE(wait(kj::mv(released)));
+}
+
+} // namespace
+} // namespace runvm::sandbox

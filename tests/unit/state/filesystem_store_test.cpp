@@ -1,0 +1,319 @@
+#include "state/store.h"
+
+#include "../support/mount_namespace.h"
+#include "../support/temporary_folder.h"
+#include "os/file.h"
+#include "sample_container.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+
+namespace runvm::state {
+namespace {
+
+namespace fs = std::filesystem;
+using test::in_own_mount_namespace;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class FilesystemStoreTest : public ::testing::Test {
+protected:
+    std::string root() const { return folder_.path() + "/root"; }
+    std::string path(const std::string& name) const { return root() + "/" + name; }
+    void put(const Container& container) {
+        auto lock = store_->reserve(container.id);
+        ASSERT_TRUE(lock.ok()) << lock.error().to_string();
+        auto saved = store_->save(container);
+        ASSERT_TRUE(saved.ok()) << saved.error().to_string();
+    }
+    /// Replaces a file of the store by other bytes.
+    void overwrite(const std::string& name, const std::string& data) {
+        ASSERT_TRUE(os::write_file_atomically(path(name), data, 0600, false).ok());
+    }
+    size_t entries(const std::string& folder) const {
+        return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+    }
+    /// Runs `body` with the root on a tmpfs, as /run is.
+    void on_tmpfs(const std::string& options, const std::function<void()>& body) {
+        in_own_mount_namespace([&] {
+            fs::create_directories(root());
+            ASSERT_EQ(::mount("tmpfs", root().c_str(), "tmpfs", 0, options.c_str()), 0);
+            body();
+        });
+    }
+    /// Runs `body` in a process that then is killed.
+    void in_killed_process(const std::function<void()>& body) {
+        pid_t pid = ::fork();
+        if (pid == 0) {
+            body();
+            ::raise(SIGKILL);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFSIGNALED(status));
+    }
+
+    test::TemporaryFolder folder_;
+    std::unique_ptr<Store> store_ = open_filesystem_store(root());
+};
+
+TEST_F(FilesystemStoreTest, GivesBackWhatWasSaved) {
+    Container container = sample_container("one");
+    put(container);
+    auto loaded = open_filesystem_store(root())->load("one");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().to_string();
+    expect_equal(*loaded, container);
+
+    container.status = Status::stopped;
+    container.annotations.clear();
+    container.config = "{}";
+    ASSERT_TRUE(store_->save(container).ok());
+    expect_equal(store_->load("one").value(), container);
+    EXPECT_EQ(entries(path("one")), 2U);
+}
+
+TEST_F(FilesystemStoreTest, WritesTheConfigOnlyWhenItChanged) {
+    Container container = sample_container("one");
+    put(container);
+    struct stat first {};
+    ASSERT_EQ(::stat(path("one/config.json").c_str(), &first), 0);
+    container.status = Status::paused;
+    ASSERT_TRUE(store_->save(container).ok());
+    struct stat second {};
+    ASSERT_EQ(::stat(path("one/config.json").c_str(), &second), 0);
+    // Each writing makes a new file.
+    EXPECT_EQ(first.st_ino, second.st_ino);
+}
+
+TEST_F(FilesystemStoreTest, FoldersAreTheOwnersAlone) {
+    put(sample_container("one"));
+    for (const std::string& folder : {root(), path("one")}) {
+        struct stat info {};
+        ASSERT_EQ(::stat(folder.c_str(), &info), 0);
+        EXPECT_EQ(info.st_mode & 07777U, 0700U) << folder;
+    }
+}
+
+TEST_F(FilesystemStoreTest, ReserveClaimsTheId) {
+    auto lock = store_->reserve("one");
+    ASSERT_TRUE(lock.ok());
+    auto second = store_->reserve("one");
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().kind(), ErrorKind::already_exists);
+    EXPECT_EQ(second.error().message(), "container with given ID already exists");
+    EXPECT_EQ(entries(root()), 1U) << "the second left something";
+
+    auto container = store_->load("one");
+    ASSERT_TRUE(container.ok());
+    EXPECT_EQ(container->creator.pid, ::getpid());
+    EXPECT_EQ(effective_status(*container), Status::creating);
+    EXPECT_THAT(store_->list().value(), ElementsAre("one"));
+}
+
+TEST_F(FilesystemStoreTest, AKilledCreatorLeavesAStoppedContainer) {
+    in_killed_process([&] { (void)store_->reserve("one").value(); });
+    auto container = store_->load("one");
+    ASSERT_TRUE(container.ok());
+    EXPECT_EQ(container->status, Status::creating);
+    EXPECT_EQ(effective_status(*container), Status::stopped);
+    auto lock = store_->lock("one");
+    ASSERT_TRUE(lock.ok()) << "the lock went with the process";
+    ASSERT_TRUE(store_->remove("one").ok());
+    EXPECT_EQ(entries(root()), 0U);
+}
+
+TEST_F(FilesystemStoreTest, AFolderWithoutStateIsHalfMade) {
+    fs::create_directories(path("one"));
+    auto container = store_->load("one");
+    ASSERT_TRUE(container.ok());
+    EXPECT_EQ(container->id, "one");
+    EXPECT_EQ(container->status, Status::creating);
+    EXPECT_EQ(effective_status(*container), Status::stopped);
+    EXPECT_EQ(store_->reserve("one").error().kind(), ErrorKind::already_exists);
+    EXPECT_TRUE(store_->lock("one").ok());
+    EXPECT_TRUE(store_->remove("one").ok());
+}
+
+TEST_F(FilesystemStoreTest, WhatIsNotThereIsNotFound) {
+    for (bool with_root : {false, true}) {
+        if (with_root)
+            fs::create_directories(root());
+        EXPECT_EQ(store_->load("one").error().kind(), ErrorKind::not_found);
+        EXPECT_EQ(store_->lock("one").error().kind(), ErrorKind::not_found);
+        EXPECT_EQ(store_->lock("one").error().message(), "container does not exist");
+        EXPECT_EQ(store_->save(sample_container("one")).error().kind(), ErrorKind::not_found);
+        EXPECT_TRUE(store_->remove("one").ok());
+        EXPECT_TRUE(store_->list().value().empty());
+    }
+    EXPECT_FALSE(fs::exists(path("one")));
+}
+
+TEST_F(FilesystemStoreTest, EveryCallChecksTheId) {
+    fs::create_directories(root());
+    std::string outside = folder_.path() + "/precious";
+    fs::create_directories(outside);
+    for (const std::string& id : {std::string("../precious"), std::string("."), std::string("..")}) {
+        EXPECT_EQ(store_->reserve(id).error().kind(), ErrorKind::invalid_argument);
+        EXPECT_EQ(store_->lock(id).error().kind(), ErrorKind::invalid_argument);
+        EXPECT_EQ(store_->load(id).error().kind(), ErrorKind::invalid_argument);
+        EXPECT_EQ(store_->save(sample_container(id)).error().kind(), ErrorKind::invalid_argument);
+        EXPECT_EQ(store_->remove(id).error().kind(), ErrorKind::invalid_argument);
+    }
+    EXPECT_TRUE(fs::exists(outside));
+}
+
+TEST_F(FilesystemStoreTest, ACorruptedStateIsReportedListedAndCleared) {
+    put(sample_container("good"));
+    put(sample_container("empty"));
+    put(sample_container("half"));
+    put(sample_container("other"));
+    put(sample_container("folder"));
+    put(sample_container("noconfig"));
+    overwrite("empty/state.json", "");
+    std::string text = os::read_file(path("half/state.json")).value();
+    overwrite("half/state.json", text.substr(0, text.size() / 2));
+    overwrite("other/state.json", os::read_file(path("good/state.json")).value());
+    fs::remove(path("folder/state.json"));
+    fs::create_directory(path("folder/state.json"));
+    fs::remove(path("noconfig/config.json"));
+    overwrite("file", "not a folder");
+
+    EXPECT_THAT(store_->list().value(), ElementsAre("empty", "folder", "good", "half", "noconfig", "other"));
+    for (const char* id : {"empty", "half", "other", "folder", "noconfig", "file"}) {
+        auto loaded = store_->load(id);
+        ASSERT_FALSE(loaded.ok()) << id;
+        EXPECT_EQ(loaded.error().kind(), ErrorKind::corrupted) << loaded.error().to_string();
+        EXPECT_THAT(loaded.error().to_string(), HasSubstr(path(id))) << id;
+        EXPECT_EQ(store_->reserve(id).error().kind(), ErrorKind::already_exists);
+        EXPECT_TRUE(store_->remove(id).ok());
+        EXPECT_EQ(store_->load(id).error().kind(), ErrorKind::not_found);
+    }
+    EXPECT_THAT(store_->list().value(), ElementsAre("good"));
+    EXPECT_EQ(entries(root()), 1U);
+}
+
+TEST_F(FilesystemStoreTest, ListsContainersOnlyAndSorted) {
+    for (const char* id : {"b", "a", "B", "a.b"})
+        put(sample_container(id));
+    fs::create_directories(path("@sandboxes/0123456789abcdef"));
+    overwrite("plain-file", "x");
+    EXPECT_THAT(store_->list().value(), ElementsAre("B", "a", "a.b", "b"));
+}
+
+TEST_F(FilesystemStoreTest, ClearsWhatKilledProcessesLeft) {
+    fs::create_directories(path("@deleted-1-0/below"));
+    fs::create_directories(path("@new-1-0"));
+    fs::create_directories(path("@sandboxes/kept"));
+    EXPECT_TRUE(store_->list().value().empty());
+    EXPECT_TRUE(store_->remove("one").ok());
+    EXPECT_EQ(entries(root()), 1U);
+
+    fs::create_directories(path("@new-1-0"));
+    fs::create_directories(path("@deleted-1-0"));
+    put(sample_container("one"));
+    EXPECT_EQ(entries(root()), 2U);
+    EXPECT_TRUE(fs::exists(path("@sandboxes/kept")));
+}
+
+TEST_F(FilesystemStoreTest, LeavesFoldersOnTheirWayToTheirProcess) {
+    fs::create_directories(path("@new-1-0"));
+    auto held = os::open_file(path("@new-1-0"), O_RDONLY | O_DIRECTORY);
+    ASSERT_TRUE(held.ok());
+    ASSERT_EQ(::flock(held->get(), LOCK_EX | LOCK_NB), 0);
+    put(sample_container("one"));
+    EXPECT_TRUE(fs::exists(path("@new-1-0")));
+}
+
+TEST_F(FilesystemStoreTest, AnEarlierFailedRemovalIsNotInTheWay) {
+    // The names hold the pid and a counter: take all that this process could be about to use.
+    on_tmpfs("size=64m", [&] {
+        for (int i = 0; i < 3'000; ++i)
+            fs::create_directories(path("@deleted-" + std::to_string(::getpid()) + "-" + std::to_string(i)));
+        fs::create_directories(path("one"));
+        EXPECT_TRUE(store_->remove("one").ok());
+        EXPECT_EQ(entries(root()), 0U);
+    });
+}
+
+TEST_F(FilesystemStoreTest, AFullDiskLeavesNothingHalfMade) {
+    on_tmpfs("size=128k", [&] {
+        Container container = sample_container("one");
+        put(container);
+        (void)os::write_file_atomically(path("filler"), std::string(64 * 1024, 'x'), 0600, false);
+        while (os::write_file_atomically(path("filler" + std::to_string(entries(root()))),
+                                         std::string(4096, 'x'), 0600, false)) {
+        }
+        auto reserved = store_->reserve("two");
+        ASSERT_FALSE(reserved.ok());
+        EXPECT_EQ(reserved.error().errno_value(), ENOSPC);
+        EXPECT_THAT(reserved.error().to_string(), HasSubstr("container two: "));
+        EXPECT_THAT(reserved.error().to_string(), HasSubstr(root()));
+        EXPECT_THAT(store_->list().value(), ElementsAre("one"));
+
+        Container changed = container;
+        changed.status = Status::stopped;
+        changed.config = std::string(100'000, 'c');
+        EXPECT_EQ(store_->save(changed).error().errno_value(), ENOSPC);
+        expect_equal(store_->load("one").value(), container);
+        EXPECT_EQ(entries(path("one")), 2U);
+
+        EXPECT_TRUE(store_->lock("one").ok());
+        EXPECT_TRUE(store_->remove("one").ok()) << "deleting needs no room";
+        EXPECT_FALSE(fs::exists(path("one")));
+    });
+}
+
+TEST_F(FilesystemStoreTest, AReadOnlyRootIsAClearError) {
+    Container container = sample_container("one");
+    put(container);
+    in_own_mount_namespace([&] {
+        ASSERT_EQ(::mount(root().c_str(), root().c_str(), nullptr, MS_BIND, nullptr), 0);
+        ASSERT_EQ(::mount(nullptr, root().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr), 0);
+        for (const Error& error : {store_->reserve("two").error(), store_->save(container).error(),
+                                   store_->remove("one").error()}) {
+            EXPECT_EQ(error.errno_value(), EROFS) << error.to_string();
+            EXPECT_THAT(error.to_string(), HasSubstr("container "));
+            EXPECT_THAT(error.to_string(), HasSubstr(root()));
+        }
+        EXPECT_TRUE(store_->remove("two").ok()) << "what is not there needs no removing";
+        EXPECT_TRUE(store_->lock("one").ok()) << "state and kill still work";
+        expect_equal(store_->load("one").value(), container);
+        EXPECT_THAT(store_->list().value(), ElementsAre("one"));
+    });
+    EXPECT_EQ(entries(root()), 1U);
+}
+
+// A figure, not a check of time: 1,000 containers listed and loaded.
+TEST_F(FilesystemStoreTest, ListsAThousand) {
+    on_tmpfs("size=64m", [&] {
+        for (int i = 0; i < 1000; ++i) {
+            Container container = sample_container("container-" + std::to_string(i));
+            container.config = std::string(10'000, 'c'); // as Docker's are
+            put(container);
+        }
+        auto begin = std::chrono::steady_clock::now();
+        auto ids = store_->list();
+        ASSERT_TRUE(ids.ok());
+        ASSERT_EQ(ids->size(), 1000U);
+        for (const std::string& id : *ids)
+            ASSERT_TRUE(store_->load(id).ok());
+        auto end = std::chrono::steady_clock::now();
+        std::cout << "list and load of 1,000 containers: "
+                  << std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count() << " us\n";
+    });
+}
+
+} // namespace
+} // namespace runvm::state

@@ -1,0 +1,32 @@
+#include "vm/kernel_command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace runvm::vm {
+namespace {
+
+bool has(const std::string& line, const std::string& option) {
+    return (" " + line + " ").find(" " + option + " ") != std::string::npos;
+}
+
+TEST(KernelCommandLine, HasTheConsoleAndEndsOnPanic) {
+    for (const char* accelerator : {"kvm", "tcg"}) {
+        std::string line = kernel_command_line(accelerator, "");
+        EXPECT_TRUE(has(line, "console=ttyS0")) << line;
+        EXPECT_TRUE(has(line, "panic=-1")) << line;
+    }
+}
+
+TEST(KernelCommandLine, MitigationsAreOffOnlyInAnEmulator) {
+    EXPECT_TRUE(has(kernel_command_line("tcg", ""), "mitigations=off"));
+    EXPECT_FALSE(has(kernel_command_line("kvm", ""), "mitigations=off"));
+}
+
+TEST(KernelCommandLine, ConfigurationComesLast) {
+    std::string line = kernel_command_line("kvm", "panic=10 x=y");
+    EXPECT_GT(line.find("panic=10 x=y"), line.find("panic=-1"));
+    EXPECT_EQ(line.substr(line.size() - 12), "panic=10 x=y");
+}
+
+} // namespace
+} // namespace runvm::vm

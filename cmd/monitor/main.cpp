@@ -33,6 +33,8 @@ int serve() {
 
     std::string reason = over.promise.wait(io.waitScope);
     std::fprintf(stderr, "leaving: %s\n", reason.c_str());
+    if (!sandbox.ended_in_order())
+        std::fprintf(stderr, "last lines of the guest's console:\n%s", machine.console_tail().c_str());
     io.provider->getTimer().afterDelay(flush_time).wait(io.waitScope);
     // No destructors: libvirt would wait for QEMU, and the kernel ends it with this pid namespace.
     ::_exit(0);

@@ -3,7 +3,7 @@
 
 #include "cli/parser.h"
 #include "core/result.h"
-#include "report.h"
+#include "oci/log.h"
 #include "runtime/commands.h"
 
 #include <string>
@@ -14,7 +14,7 @@ namespace runvm::commands {
 /// What a command gets.
 struct Call {
     const cli::Invocation& line;
-    const Report& report;
+    oci::Log& log;
 };
 
 /// The process's exit status, or the error that main reports.

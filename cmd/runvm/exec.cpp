@@ -39,7 +39,7 @@ Result<runtime::ExecOptions> exec_options(const Call& call) {
     if (flags.given("no-new-privs")) options.no_new_privileges = flags.boolean("no-new-privs");
     options.ignore_paused = flags.boolean("ignore-paused");
     for (const char* name : {"apparmor", "process-label"}) {
-        if (flags.given(name)) call.report.debug(std::string("--") + name + " has no effect inside the guest");
+        if (flags.given(name)) call.log.debug(std::string("--") + name + " has no effect inside the guest");
     }
     return options;
 }

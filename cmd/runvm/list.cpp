@@ -1,5 +1,6 @@
 #include "command.h"
-#include "state_json.h"
+
+#include "oci/state_json.h"
 
 #include <cstdio>
 
@@ -35,8 +36,8 @@ Result<int> list(const Call& call) {
     }
     RUNVM_ASSIGN(const std::vector<state::Container> containers, load_all(*context.store));
     const std::string format = flags.text("format");
-    if (format == "table") return print(list_table(containers));
-    if (format == "json") return print(list_json(containers));
+    if (format == "table") return print(oci::list_table(containers));
+    if (format == "json") return print(oci::list_json(containers) + "\n");
     return Error(ErrorKind::invalid_argument, "invalid format option");
 }
 

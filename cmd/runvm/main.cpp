@@ -3,7 +3,6 @@
 #include "cli/help.h"
 #include "command.h"
 #include "oci/caller_words.h"
-#include "report.h"
 
 #include <algorithm>
 #include <csignal>
@@ -36,18 +35,18 @@ std::string help_of(const Invocation& line) {
 }
 
 /// runc puts the reason and the help on stdout, and the reason into the log.
-int refuse(const Invocation& line, const commands::Report& report) {
+int refuse(const Invocation& line, oci::Log& log) {
     (void)commands::print("Incorrect Usage: " + line.error + "\n\n" + help_of(line));
-    report.error(line.error);
+    log.error(line.error);
     return 1;
 }
 
-int run_command(const Invocation& line, const commands::Report& report) {
+int run_command(const Invocation& line, oci::Log& log) {
     const auto* entry = std::ranges::find(entries, line.command->name, &Entry::name);
     if (entry == std::end(entries)) throw std::logic_error("no function for " + std::string(line.command->name));
-    auto status = entry->run({line, report});
+    auto status = entry->run({line, log});
     if (status) return *status;
-    report.error(oci::for_caller(status.error()));
+    log.error(oci::for_caller(status.error()));
     return oci::exit_code(status.error(), line.command->name);
 }
 
@@ -58,22 +57,24 @@ int run(const std::vector<std::string>& words) {
         const std::string text = std::string(cli::program_name) + " version " + commands::version_details() + "\n";
         return commands::print(text) ? 0 : 1;
     }
-    auto report = commands::Report::open(line.globals);
-    if (!report) {
-        commands::Report().error(report.error().to_string());
+    const cli::Values& globals = line.globals;
+    auto opened = oci::Log::open({globals.text("log"), globals.text("log-format"), globals.boolean("debug")});
+    oci::Log log = opened ? *std::move(opened) : oci::Log();
+    if (!opened) {
+        log.error(oci::for_caller(opened.error()));
         return 1;
     }
     switch (line.action) {
     case Invocation::Action::refuse:
-        return refuse(line, *report);
+        return refuse(line, log);
     case Invocation::Action::no_such_command:
-        report->error(line.error);
+        log.error(line.error);
         return 3; // urfave/cli's ShowCommandHelp
     case Invocation::Action::not_available:
-        report->error(line.error);
+        log.error(line.error);
         return 1;
     default:
-        return run_command(line, *report);
+        return run_command(line, log);
     }
 }
 

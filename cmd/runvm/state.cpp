@@ -1,6 +1,6 @@
 #include "command.h"
 
-#include "state_json.h"
+#include "oci/state_json.h"
 
 namespace runvm::commands {
 
@@ -8,7 +8,7 @@ Result<int> state(const Call& call) {
     RUNVM_ASSIGN(const std::string id, container_id(call));
     RUNVM_ASSIGN(const runtime::Context context, make_context(call));
     RUNVM_ASSIGN(const state::Container container, context.store->load(id));
-    return print(state_json(container));
+    return print(oci::state_json(container));
 }
 
 } // namespace runvm::commands

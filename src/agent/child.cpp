@@ -6,6 +6,7 @@
 #include "agent/syscalls.h"
 #include "agent/terminal.h"
 #include "os/file.h"
+#include "os/mounts.h"
 
 #include <fcntl.h>
 #include <kj/exception.h>
@@ -33,7 +34,7 @@ constexpr int signal_exit_base = 128;
 Result<Rootfs> mount_root(const ContainerChild& child) {
     std::string share = child.container.getRootfsShare().cStr();
     if (!valid_share_name(share)) return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
-    RUNVM_ASSIGN(os::Fd tree, clone_tree(child.sources.shares + "/" + share));
+    RUNVM_ASSIGN(os::Fd tree, os::clone_tree(child.sources.shares + "/" + share, false));
     RUNVM_ASSIGN(os::Fd place, os::open_file(root_mount_point, O_PATH | O_DIRECTORY));
     RUNVM_TRY(attach_tree(tree.get(), place.get(), root_mount_point));
     RUNVM_ASSIGN(os::Fd root, os::open_file(root_mount_point, O_PATH | O_DIRECTORY));

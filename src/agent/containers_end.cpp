@@ -70,7 +70,7 @@ void Containers::forget_ended_streams(const Process& process) {
                 if (relay_ != nullptr && session == session_) relay_->detach(stream);
             };
             // It fails if the session ends first, which takes the stream with it.
-            tasks_.add(relay_->ended(stream).then(forget, [](kj::Exception&&) {}));
+            tasks_.add(relay_->ended(stream).then(kj::mv(forget), [](kj::Exception&&) {}));
         }
     }
 }

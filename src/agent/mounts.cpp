@@ -3,6 +3,7 @@
 #include "agent/copy_up.h"
 #include "agent/mount_attributes.h"
 #include "agent/syscalls.h"
+#include "os/mounts.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -50,13 +51,7 @@ bool valid_share_name(const std::string& name) {
     });
 }
 
-Result<os::Fd> clone_tree(const std::string& path) {
-    os::Fd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-    if (!tree) return system_error("open_tree " + path);
-    return tree;
-}
-
-Result<os::Fd> clone_tree(int fd, const std::string& name) {
+Result<os::Fd> clone_tree_of(int fd, const std::string& name) {
     os::Fd tree(::open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
     if (!tree) return system_error("open_tree " + name);
     return tree;
@@ -138,7 +133,7 @@ Result<void> Mounts::attach(int tree, protocol::Mount::Reader mount) {
 Result<void> Mounts::add_share(protocol::Mount::Reader mount) {
     std::string share = mount.getShare().cStr();
     if (!valid_share_name(share)) return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
-    RUNVM_ASSIGN(os::Fd tree, clone_tree(sources_.shares + "/" + share));
+    RUNVM_ASSIGN(os::Fd tree, os::clone_tree(sources_.shares + "/" + share, false));
     mount_attr attributes = mount_attributes(mount.getFlags(), mount.getClearedFlags());
     // "rbind,ro" leaves the submounts of the source writable. In the guest they are automounts, made when they are
     // first looked at with the flags of the mount they are on, so that one has to look at them first.
@@ -175,7 +170,7 @@ Result<void> Mounts::add_cgroup(protocol::Mount::Reader mount) {
     uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
     auto make = [&]() -> Result<os::Fd> {
         if (sources_.private_cgroup_namespace) return make_filesystem("cgroup2", "cgroup", flags, "");
-        RUNVM_ASSIGN(os::Fd bound, clone_tree(sources_.cgroup));
+        RUNVM_ASSIGN(os::Fd bound, os::clone_tree(sources_.cgroup, false));
         RUNVM_TRY(change_mount(bound.get(), mount_attributes(flags, 0), false, sources_.cgroup));
         return bound;
     };

@@ -42,10 +42,9 @@ private:
     std::vector<os::Fd> read_only_later_;
 };
 
-/// A detached copy of the mount at `path` of the agent's tree (an automount is followed), without its submounts.
-Result<os::Fd> clone_tree(const std::string& path);
-/// The same of what `fd` (O_PATH) refers to, with its submounts.
-Result<os::Fd> clone_tree(int fd, const std::string& name);
+/// A detached copy of the mount that `fd` (O_PATH) refers to a place of, with its submounts: os::clone_tree for what
+/// was reached by descriptor.
+Result<os::Fd> clone_tree_of(int fd, const std::string& name);
 
 /// A detached new mount of a filesystem. `flags`: MS_*; `data`: its options as for mount(2).
 Result<os::Fd> make_filesystem(const std::string& type, const std::string& source, uint64_t flags,

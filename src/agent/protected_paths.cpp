@@ -2,6 +2,7 @@
 
 #include "agent/mounts.h"
 #include "os/file.h"
+#include "os/mounts.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -34,7 +35,7 @@ Result<void> set_sysctl(const std::string& key, const std::string& value) {
 Result<void> make_readonly(const Rootfs& rootfs, const std::string& path) {
     Result<os::Fd> place = rootfs.open(path, O_PATH);
     if (!place) return is_missing(place.error()) ? Result<void>() : place.error();
-    RUNVM_ASSIGN(os::Fd tree, clone_tree(place->get(), path));
+    RUNVM_ASSIGN(os::Fd tree, clone_tree_of(place->get(), path));
     RUNVM_TRY(change_mount(tree.get(), read_only(), false, path));
     return attach_tree(tree.get(), place->get(), path);
 }
@@ -46,7 +47,7 @@ Result<void> mask(const Rootfs& rootfs, const std::string& path) {
     if (::fstat(place->get(), &info) != 0) return system_error("stat " + path);
     auto make_cover = [&]() -> Result<os::Fd> {
         // The agent's /dev/null, not the container's, which may be anything (CVE-2025-31133).
-        if (!S_ISDIR(info.st_mode)) return clone_tree("/dev/null");
+        if (!S_ISDIR(info.st_mode)) return os::clone_tree("/dev/null", false);
         return make_filesystem("tmpfs", "tmpfs", MS_RDONLY, "nr_inodes=1");
     };
     RUNVM_ASSIGN(os::Fd cover, make_cover());

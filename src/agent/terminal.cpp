@@ -37,7 +37,7 @@ Result<Terminal> open_terminal(int root, uint16_t height, uint16_t width) {
 
 Result<void> bind_console(const Rootfs& rootfs, int slave) {
     RUNVM_ASSIGN(os::Fd target, rootfs.make_mount_point("/dev/console", Rootfs::Kind::file));
-    RUNVM_ASSIGN(os::Fd tree, clone_tree(slave, "the terminal's slave"));
+    RUNVM_ASSIGN(os::Fd tree, clone_tree_of(slave, "the terminal's slave"));
     return attach_tree(tree.get(), target.get(), "/dev/console");
 }
 

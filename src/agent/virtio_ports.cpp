@@ -20,7 +20,8 @@ constexpr const char* control_name = "org.runvm.control.0";
 constexpr const char* streams_name = "org.runvm.streams.0";
 constexpr int port_wait_ms = 10'000;
 constexpr long port_check_ns = 1'000'000;
-constexpr auto host_check_interval = 5 * kj::MILLISECONDS;
+constexpr auto first_host_check_interval = 5 * kj::MILLISECONDS;
+constexpr auto max_host_check_interval = 160 * kj::MILLISECONDS;
 
 /// "vport1p2" for a port's name; empty if there is none (yet).
 std::string find_port(const std::string& name) {
@@ -54,7 +55,7 @@ public:
         : event_port_(event_port), control_(std::move(control)), streams_(std::move(streams)) {}
 
     kj::Promise<SessionPorts> next() override {
-        return await_host().then([this]() -> kj::Promise<SessionPorts> {
+        return await_host(first_host_check_interval).then([this]() -> kj::Promise<SessionPorts> {
             SessionPorts ports{wrap(control_), wrap(streams_)};
             auto paired = pair_ports(*ports.control, *ports.streams);
             return paired.then([ports = kj::mv(ports)]() mutable { return kj::mv(ports); });
@@ -70,12 +71,15 @@ private:
         return channel::wrap_port(event_port_, std::move(copy));
     }
 
-    /// No event tells that a host has connected to a port: POLLHUP goes away.
-    kj::Promise<void> await_host() {
+    /// No event tells that a host has connected to a port: POLLHUP goes away. Who comes late waits a little longer, so
+    /// that a guest without a host costs nothing.
+    kj::Promise<void> await_host(kj::Duration interval) {
         pollfd ports[2] = {{control_.get(), 0, 0}, {streams_.get(), 0, 0}};
         ::poll(ports, 2, 0);
         if (((ports[0].revents | ports[1].revents) & POLLHUP) == 0) return kj::READY_NOW;
-        return event_port_.getTimer().afterDelay(host_check_interval).then([this] { return await_host(); });
+        return event_port_.getTimer().afterDelay(interval).then([this, interval] {
+            return await_host(kj::min(interval * 2, max_host_check_interval));
+        });
     }
 
     kj::UnixEventPort& event_port_;

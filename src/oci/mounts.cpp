@@ -2,6 +2,7 @@
 
 #include "oci/devices.h"
 #include "oci/mount_options.h"
+#include "oci/submounts.h"
 #include "os/file.h"
 
 #include <sys/mount.h>
@@ -119,6 +120,14 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
     built.setType("bind");
     built.setShare(add_share(mount["source"], options, bundle, share_name, plan).c_str());
     built.setIsFile(plan.shares.back().is_file);
+    // The kernel's rbind gives flags to the top mount alone; what is mounted below keeps its own.
+    uint64_t other_flags = options.flags & ~uint64_t{MS_BIND | MS_REC};
+    if (options.is_recursive_bind() && other_flags != 0 && !plan.shares.back().is_file) {
+        std::vector<std::string> submounts = find_submounts(plan.shares.back().path);
+        auto list = built.initSubmounts(static_cast<unsigned>(submounts.size()));
+        for (unsigned i = 0; i < submounts.size(); ++i)
+            list.set(i, submounts[i].c_str());
+    }
 }
 
 } // namespace

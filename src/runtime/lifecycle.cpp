@@ -7,6 +7,7 @@
 #include "runtime/monitor_process.h"
 
 #include <csignal>
+#include <unistd.h>
 
 namespace runvm::runtime {
 
@@ -31,12 +32,29 @@ Result<void> end_process(const state::ProcessRef& process) {
     return {};
 }
 
+// SIGKILL for the namespaces' pid 1, and waits until it holds no mounts: Podman unmounts the rootfs next. Its end itself
+// comes later: the kernel lets pid 1 go only when the caller has reaped the shim (zap_pid_ns_processes).
+Result<void> end_shim_init(const state::ProcessRef& init) {
+    if (!state::is_alive(init)) return {};
+    auto pidfd = os::open_pidfd(init.pid);
+    if (!pidfd || !state::is_alive(init)) return {};
+    (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
+    std::string mounts = "/proc/" + std::to_string(init.pid) + "/ns/mnt";
+    for (int waited_ms = 0; waited_ms < end_timeout_ms; ++waited_ms) {
+        char target[64];
+        if (::readlink(mounts.c_str(), target, sizeof target) < 0) return {};
+        RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), 1));
+        if (ended) return {};
+    }
+    return Error(ErrorKind::timeout, "process " + std::to_string(init.pid) + " does not end after SIGKILL");
+}
+
 // Everything of a container that is not to be any more. May be called again and again.
 Result<void> clear(Context& context, const state::Container& container) {
     RUNVM_TRY(end_sandbox(container));
     fault_point("delete.after-kill");
     RUNVM_TRY(end_process(container.shim));
-    RUNVM_TRY(end_process(container.shim_init));
+    RUNVM_TRY(end_shim_init(container.shim_init));
     return context.store->remove(container.id);
 }
 

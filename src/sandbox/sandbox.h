@@ -47,6 +47,8 @@ public:
 
     const std::string& id() const { return id_; }
     protocol::SandboxState state() const { return state_; }
+    /// Nothing broke: the last container ended, or somebody asked for the end.
+    bool ended_in_order() const { return !failure_; }
     Machine& machine() { return machine_; }
     uint32_t boot_ms() const { return boot_ms_; }
     const std::map<std::string, ContainerRecord>& containers() const { return containers_; }

@@ -80,12 +80,34 @@ Promised<std::vector<NewShare>> take_shares(const std::string& container,
         });
 }
 
+// The processes that a connection is the shim of. They are let go when the connection is lost, not when the last
+// reference to a capability goes: a call that is never answered (a pending wait) keeps its object.
+class Attachments {
+public:
+    explicit Attachments(Sandbox& sandbox) : sandbox_(sandbox) {}
+    Attachments(const Attachments&) = delete;
+    Attachments& operator=(const Attachments&) = delete;
+    ~Attachments() { detach_all(); }
+
+    void attach(const ProcessPtr& process) {
+        if (over_) return;
+        sandbox_.attach(*process);
+        processes_.push_back(process);
+    }
+    void detach_all() {
+        over_ = true;
+        for (const ProcessPtr& process : std::exchange(processes_, {})) sandbox_.detach(process);
+    }
+
+private:
+    Sandbox& sandbox_;
+    std::vector<ProcessPtr> processes_;
+    bool over_ = false;
+};
+
 class AttachedProcessServer final : public protocol::AttachedProcess::Server {
 public:
-    AttachedProcessServer(Sandbox& sandbox, ProcessPtr process) : sandbox_(sandbox), process_(std::move(process)) {
-        sandbox_.attach(*process_);
-    }
-    ~AttachedProcessServer() noexcept(false) { sandbox_.detach(process_); }
+    AttachedProcessServer(Sandbox& sandbox, ProcessPtr process) : sandbox_(sandbox), process_(std::move(process)) {}
 
     kj::Promise<void> wait(WaitContext context) override {
         return process_->when_ended().then([this, context]() mutable {
@@ -111,7 +133,8 @@ private:
 
 class SandboxServer final : public protocol::Sandbox::Server {
 public:
-    explicit SandboxServer(Sandbox& sandbox) : sandbox_(sandbox) {}
+    SandboxServer(Sandbox& sandbox, std::shared_ptr<Attachments> attachments)
+        : sandbox_(sandbox), attachments_(std::move(attachments)) {}
 
     kj::Promise<void> status(StatusContext context) override;
     kj::Promise<void> pause(PauseContext context) override { return answer_later(context, sandbox_.pause()); }
@@ -158,6 +181,7 @@ private:
     }
 
     Sandbox& sandbox_;
+    std::shared_ptr<Attachments> attachments_;
 };
 
 kj::Promise<void> SandboxServer::status(StatusContext context) {
@@ -253,10 +277,12 @@ kj::Promise<void> SandboxServer::attachProcess(AttachProcessContext context) {
     auto params = context.getParams();
     return sandbox_.find_process(params.getId().cStr(), params.getExecId().cStr())
         .then([this, context](Result<ProcessPtr>&& found) mutable {
-            if (!found)
+            if (!found) {
                 answer(context, std::move(found).error());
-            else
-                context.getResults().setProcess(kj::heap<AttachedProcessServer>(sandbox_, *found));
+                return;
+            }
+            attachments_->attach(*found);
+            context.getResults().setProcess(kj::heap<AttachedProcessServer>(sandbox_, *found));
         });
 }
 
@@ -267,6 +293,7 @@ public:
     }
     /// The connection is lost, or was closed.
     ~ServiceServer() noexcept(false) {
+        attachments_->detach_all();
         if (creator_) sandbox_.creator_left();
     }
 
@@ -274,7 +301,7 @@ public:
         auto result = sandbox_.boot(context.getParams().getConfig());
         answer(context, result);
         if (result) {
-            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_));
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, attachments_));
         }
         return kj::READY_NOW;
     }
@@ -283,7 +310,7 @@ public:
         std::string id = context.getParams().getId().cStr();
         bool there = sandbox_.state() != protocol::SandboxState::CREATED && (id.empty() || id == sandbox_.id());
         if (there)
-            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_));
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, attachments_));
         else
             answer(context, Error(ErrorKind::not_found, "this monitor has no such sandbox"));
         return kj::READY_NOW;
@@ -299,6 +326,7 @@ public:
 private:
     Sandbox& sandbox_;
     bool creator_;
+    std::shared_ptr<Attachments> attachments_ = std::make_shared<Attachments>(sandbox_);
 };
 
 capnp::ReaderOptions reader_options() {

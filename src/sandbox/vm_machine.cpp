@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 
 namespace runvm::sandbox {
 
@@ -20,6 +21,8 @@ namespace {
 
 constexpr size_t console_lines_in_errors = 20;
 constexpr uint32_t default_boot_timeout_ms = 60000;
+// libvirt tells why a machine ended a little after its process did.
+constexpr auto qemu_word_time = 500 * kj::MILLISECONDS;
 // What a hostile guest may make us hold and look at.
 constexpr uint64_t agent_traversal_limit_words = 512U << 10U;
 constexpr uint64_t agent_flow_limit_words = 64U << 10U;
@@ -113,7 +116,13 @@ void VmMachine::watch_virtiofsd() {
     using Observer = kj::UnixEventPort::FdObserver;
     auto observer = kj::heap<Observer>(io_.unixEventPort, virtiofsd_.pidfd.get(), Observer::OBSERVE_READ);
     auto ended = observer->whenBecomesReadable();
-    tasks_.add(ended.attach(kj::mv(observer)).then([this] { over("virtiofsd has ended"); }));
+    tasks_.add(ended.attach(kj::mv(observer)).then([this]() -> kj::Promise<void> {
+        // It also ends because QEMU has: then QEMU's own reason is the one to tell.
+        pid_t qemu = qemu_pid();
+        bool alone = qemu > 0 && ::kill(qemu, 0) == 0;
+        auto later = io_.provider->getTimer().afterDelay(alone ? 0 * kj::MILLISECONDS : qemu_word_time);
+        return later.then([this] { over("virtiofsd has ended"); });
+    }));
 }
 
 Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader config) {
@@ -241,7 +250,7 @@ kj::Promise<void> VmMachine::read_console(os::Fd listener) {
         if (!*connected) return kj::READY_NOW;
         auto reading = kj::heap<Observer>(io_.unixEventPort, connected->get(), Observer::OBSERVE_READ);
         auto done = read_console_from(connected->get(), *reading);
-        return done.attach(kj::mv(reading), kj::mv(connected));
+        return done.attach(kj::mv(reading)).attach(kj::mv(connected)); // the observer goes before its descriptor
     });
 }
 

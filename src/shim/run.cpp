@@ -210,7 +210,7 @@ void Shim::leave_open_streams() {
         if (!stream.from_process || stream.copy->over()) continue;
         if (::fork() != 0) continue;
         for (Stream& other : streams_)
-            if (&other != &stream) other.copy->close();
+            if (&other != &stream) other.copy->abandon();
         ::close(options_.monitor_fd);
         stream.copy->finish_blocking();
         ::_exit(0);

@@ -115,14 +115,15 @@ kj::Promise<void> Copy::step() {
 void Copy::finish() {
     over_ = true;
     KJ_IF_MAYBE (fulfiller, reached_) (*fulfiller)->fulfill();
-    close();
-}
-
-void Copy::close() {
     source_observer_ = nullptr;
     sink_observer_ = nullptr;
     source_.close(SHUT_RD);
     sink_.close(SHUT_WR);
+}
+
+void Copy::abandon() const {
+    ::close(source_.get());
+    ::close(sink_.get());
 }
 
 kj::Promise<void> Copy::reached(uint64_t bytes) {

@@ -57,9 +57,10 @@ public:
     /// Resolves once `bytes` have been taken by the sink, or the copy is over.
     kj::Promise<void> reached(uint64_t bytes);
 
-    /// Goes on in a process without an event loop, until the end.
+    /// Goes on in a forked process without the event loop, until the end.
     void finish_blocking();
-    void close();
+    /// In a forked process: lets go of the descriptors, and leaves the event loop, which is the parent's, alone.
+    void abandon() const;
 
 private:
     kj::Promise<void> step();

@@ -243,7 +243,7 @@ Result<void> FilesystemStore::wait_for_lock(int fd, const std::string& id) const
                                                  " is in use by another command that has not ended within " +
                                                  std::to_string(lock_timeout_ms_) + " ms; try again later");
         std::this_thread::sleep_for(pause);
-        pause = std::min(pause * 2, milliseconds(16));
+        pause = std::min(pause * 2, milliseconds(8));
     }
 }
 

@@ -13,10 +13,12 @@ namespace {
 
 constexpr const char* device = "/dev/kvm";
 
-/// The beginning of /proc/cpuinfo, with the first cpu's flags: all of it costs milliseconds on hosts of many cpus.
+/// The beginning of /proc/cpuinfo, with the first cpu's flags: all of it costs milliseconds on hosts of many
+/// cpus.
 std::string first_cpuinfo() {
     auto file = os::open_file("/proc/cpuinfo", O_RDONLY);
-    if (!file) return {};
+    if (!file)
+        return {};
     std::string text(16384, '\0');
     ssize_t size = ::read(file->get(), text.data(), text.size());
     text.resize(size < 0 ? 0 : static_cast<size_t>(size));
@@ -28,30 +30,35 @@ std::string boot_id() {
     return id ? *id : "";
 }
 
-/// What the test guest said, from this boot's file or by running it. The file: the boot's id on the first line, then
-/// "ok" or the error.
+/// What the test guest said, from this boot's file or by running it. The file: the boot's id on the first
+/// line, then "ok" or the error.
 Result<void> guest_outcome(const std::string& run_folder) {
     std::string path = run_folder + "/kvm-probe";
     std::string boot = boot_id();
     if (auto kept = os::read_file(path, 4096); kept && !boot.empty() && kept->rfind(boot, 0) == 0) {
         std::string outcome = kept->substr(boot.size());
-        if (outcome == "ok") return {};
+        if (outcome == "ok")
+            return {};
         return Error(ErrorKind::unavailable, outcome);
     }
     Result<void> outcome = run_kvm_probe();
     // Where it cannot be kept, the next start probes again.
     if (os::make_folders(run_folder, 0700).ok())
-        (void)os::write_file_atomically(path, boot + (outcome ? "ok" : outcome.error().message()), 0600, false);
+        (void)os::write_file_atomically(path, boot + (outcome ? "ok" : outcome.error().message()), 0600,
+                                        false);
     return outcome;
 }
 
 std::string open_failure(const Error& error) {
     switch (error.errno_value()) {
-    case ENOENT: return "/dev/kvm does not exist; load the module kvm_intel or kvm_amd";
+    case ENOENT:
+        return "/dev/kvm does not exist; load the module kvm_intel or kvm_amd";
     case EACCES:
     case EPERM:
-        return "/dev/kvm cannot be opened by uid " + std::to_string(::geteuid()) + "; add the user to group kvm";
-    default: return "/dev/kvm cannot be opened (errno " + std::to_string(error.errno_value()) + ")";
+        return "/dev/kvm cannot be opened by uid " + std::to_string(::geteuid()) +
+               "; add the user to group kvm";
+    default:
+        return "/dev/kvm cannot be opened (errno " + std::to_string(error.errno_value()) + ")";
     }
 }
 
@@ -59,11 +66,15 @@ std::string open_failure(const Error& error) {
 
 bool cpuinfo_has_virtualization(std::string_view cpuinfo) {
     size_t flags = cpuinfo.find("\nflags");
-    if (flags == std::string_view::npos) return false;
+    if (flags == std::string_view::npos)
+        return false;
     size_t colon = cpuinfo.find(':', flags + 1);
     size_t end = cpuinfo.find('\n', flags + 1);
-    if (colon == std::string_view::npos || (end != std::string_view::npos && end < colon)) return false;
-    std::string line = " " + std::string(cpuinfo.substr(colon + 1, end == std::string_view::npos ? end : end - colon - 1)) + " ";
+    if (colon == std::string_view::npos || (end != std::string_view::npos && end < colon))
+        return false;
+    std::string line =
+        " " + std::string(cpuinfo.substr(colon + 1, end == std::string_view::npos ? end : end - colon - 1)) +
+        " ";
     return line.find(" vmx ") != std::string::npos || line.find(" svm ") != std::string::npos;
 }
 
@@ -78,8 +89,9 @@ KvmReport probe_kvm(const std::string& run_folder) {
     }
     if (!report.cpu_supports) {
         // The test guest is no judge of such a host: it may run there, and a kernel still hang.
-        report.reason = "the cpu offers neither vmx nor svm, so /dev/kvm cannot run a stock kernel; enable (nested) "
-                        "virtualization in the firmware or the hypervisor below";
+        report.reason =
+            "the cpu offers neither vmx nor svm, so /dev/kvm cannot run a stock kernel; enable (nested) "
+            "virtualization in the firmware or the hypervisor below";
         return report;
     }
     Result<void> outcome = guest_outcome(run_folder);
@@ -89,7 +101,8 @@ KvmReport probe_kvm(const std::string& run_folder) {
 }
 
 Result<Accelerator> choose_accelerator(const std::string& wish, const std::string& run_folder) {
-    if (wish == "tcg") return Accelerator{"tcg", "the configuration asks for tcg"};
+    if (wish == "tcg")
+        return Accelerator{"tcg", "the configuration asks for tcg"};
     if (wish == "kvm") {
         auto opened = os::open_file(device, O_RDWR);
         if (!opened)
@@ -98,7 +111,8 @@ Result<Accelerator> choose_accelerator(const std::string& wish, const std::strin
         return Accelerator{"kvm", "the configuration asks for kvm"};
     }
     if (wish != "auto")
-        return Error(ErrorKind::invalid_argument, "accelerator `" + wish + "` is unknown; use auto, kvm or tcg");
+        return Error(ErrorKind::invalid_argument,
+                     "accelerator `" + wish + "` is unknown; use auto, kvm or tcg");
     KvmReport report = probe_kvm(run_folder);
     return Accelerator{report.usable() ? "kvm" : "tcg", report.reason};
 }

@@ -11,13 +11,17 @@ namespace {
 
 constexpr size_t max_line_bytes = 200;
 
-/// Length of the escape sequence that `text` (it begins with ESC) begins with: CSI to its final byte, others two.
+/// Length of the escape sequence that `text` (it begins with ESC) begins with: CSI to its final byte, others
+/// two.
 size_t escape_length(std::string_view text) {
-    if (text.size() < 2 || text[1] != '[') return std::min<size_t>(text.size(), 2);
+    if (text.size() < 2 || text[1] != '[')
+        return std::min<size_t>(text.size(), 2);
     for (size_t i = 2; i < text.size(); ++i) {
         auto byte = static_cast<unsigned char>(text[i]);
-        if (byte >= 0x40 && byte <= 0x7e) return i + 1;
-        if (byte < 0x20 || byte > 0x7e) return i; // broken off
+        if (byte >= 0x40 && byte <= 0x7e)
+            return i + 1;
+        if (byte < 0x20 || byte > 0x7e)
+            return i; // broken off
     }
     return text.size();
 }
@@ -26,9 +30,11 @@ size_t escape_length(std::string_view text) {
 size_t utf8_length(std::string_view text) {
     auto first = static_cast<unsigned char>(text[0]);
     size_t length = first >= 0xf0 && first <= 0xf4 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+    if (first < 0xc2 || first > 0xf4 || text.size() < length)
+        return 0;
     for (size_t i = 1; i < length; ++i)
-        if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80) return 0;
+        if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80)
+            return 0;
     // C1 control characters, U+0080 to U+009F, are terminal commands too.
     return first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0 ? 0 : length;
 }
@@ -58,7 +64,8 @@ std::string printable(std::string_view text) {
 } // namespace
 
 void ConsoleRing::append(std::string_view data) {
-    if (data.size() > capacity_bytes) data.remove_prefix(data.size() - capacity_bytes);
+    if (data.size() > capacity_bytes)
+        data.remove_prefix(data.size() - capacity_bytes);
     size_t growth = std::min(data.size(), capacity_bytes - data_.size());
     data_.append(data.substr(0, growth));
     data.remove_prefix(growth);
@@ -70,7 +77,9 @@ void ConsoleRing::append(std::string_view data) {
     }
 }
 
-std::string ConsoleRing::ordered() const { return data_.substr(oldest_) + data_.substr(0, oldest_); }
+std::string ConsoleRing::ordered() const {
+    return data_.substr(oldest_) + data_.substr(0, oldest_);
+}
 
 std::string ConsoleRing::tail(size_t max_lines) const {
     std::string text = ordered();
@@ -80,8 +89,10 @@ std::string ConsoleRing::tail(size_t max_lines) const {
         size_t newline = end == 0 ? std::string::npos : text.rfind('\n', end - 1);
         size_t begin = newline == std::string::npos ? 0 : newline + 1;
         std::string line = printable(std::string_view(text).substr(begin, end - begin));
-        if (!line.empty()) lines.push_back(std::move(line));
-        if (newline == std::string::npos) break;
+        if (!line.empty())
+            lines.push_back(std::move(line));
+        if (newline == std::string::npos)
+            break;
         end = newline;
     }
     std::string result;
@@ -92,17 +103,22 @@ std::string ConsoleRing::tail(size_t max_lines) const {
 
 Result<bool> read_console(int fd, ConsoleRing& ring) {
     std::array<char, 4096> chunk;
-    // A guest that writes without end must not keep the caller here.
-    for (int round = 0; round < 16; ++round) {
+    // A guest that writes without end must not keep the caller here. The socket holds less than this many
+    // chunks: the rest, if there is one, came while we read, and more will follow to wake the caller up.
+    for (int round = 0; round < 256; ++round) {
         ssize_t size = ::read(fd, chunk.data(), chunk.size());
         if (size > 0) {
             ring.append({chunk.data(), static_cast<size_t>(size)});
             continue;
         }
-        if (size == 0) return false;
-        if (errno == EAGAIN) return true;
-        if (errno == ECONNRESET) return false;
-        if (errno != EINTR) return system_error("read the guest's console");
+        if (size == 0)
+            return false;
+        if (errno == EAGAIN)
+            return true;
+        if (errno == ECONNRESET)
+            return false;
+        if (errno != EINTR)
+            return system_error("read the guest's console");
     }
     return true;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The guest's console: what it said last, for errors. QEMU connects to a socket of ours (qemu_socket.h), because its
-// own file back end grows without bound.
+// The guest's console: what it said last, for errors. QEMU connects to a socket of ours (qemu_socket.h),
+// because its own file back end grows without bound.
 
 #include "core/result.h"
 
@@ -25,7 +25,7 @@ public:
 private:
     std::string ordered() const;
 
-    std::string data_;  ///< grows to the capacity, then is written round and round
+    std::string data_; ///< grows to the capacity, then is written round and round
     size_t oldest_ = 0;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// The seam at libvirt: what the sandbox asks of a machine. Calls block (0.05 to 2 s) and may come from any one
-// thread that is not the event loop's.
+// The seam at libvirt: what the sandbox asks of a machine. Calls block (0.05 to 2 s) and may come from any
+// one thread that is not the event loop's.
 
 #include "core/result.h"
 #include "vm/machine.h"
@@ -29,9 +29,9 @@ public:
 };
 
 struct LibvirtOptions {
-    std::string uri;           ///< "qemu:///embed" without a root, or another uri as it is
-    std::string root_folder;   ///< the embedded driver's root: ours alone, on a tmpfs
-    std::string cache_folder;  ///< the shared capability cache as this mount namespace sees it
+    std::string uri;          ///< "qemu:///embed" without a root, or another uri as it is
+    std::string root_folder;  ///< the embedded driver's root: ours alone, on a tmpfs
+    std::string cache_folder; ///< the shared capability cache as this mount namespace sees it
     uid_t qemu_uid = 0;
     gid_t qemu_gid = 0;
 };

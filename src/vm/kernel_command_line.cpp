@@ -5,25 +5,24 @@
 namespace runvm::vm {
 namespace {
 
-constexpr std::array<const char*, 11> every_machine = {
+constexpr std::array<const char*, 10> every_machine = {
     "console=ttyS0",
-    "quiet",                  // each character of the console is an exit to QEMU; a panic is still shown
-    "panic=-1",               // reboot at once, which ends the machine: QEMU runs with on_reboot=destroy
-    "8250.nr_uarts=1",        // there is no other to probe for
-    "i8042.noaux",            // nor a mouse
-    "cryptomgr.notests",      // 0.25 s of 2 under TCG
-    "random.trust_cpu=on",    // or the first getrandom may wait for entropy
-    "rcupdate.rcu_expedited=1", // a container's set-up unmounts and unshares, each of which waits for RCU
+    "quiet",                    // each character of the console is an exit to QEMU; a panic is still shown
+    "panic=-1",                 // reboot at once, which ends the machine: QEMU runs with on_reboot=destroy
+    "8250.nr_uarts=1",          // there is no other to probe for
+    "i8042.noaux",              // nor a mouse
+    "cryptomgr.notests",        // 0.25 s of 2 under TCG
+    "random.trust_cpu=on",      // or the first getrandom may wait for entropy
     "rcupdate.rcu_cpu_stall_suppress=1", // a host that is short of cpus stalls its guests
-    "nowatchdog",             // for the same reason, and it saves wake-ups
+    "nowatchdog",                        // for the same reason, and it saves wake-ups
     "audit=0",
 };
 
 /// Only where the cpu is emulated.
 constexpr std::array<const char*, 4> emulated_machine = {
-    "tsc=reliable",           // it is the host's; on a busy host the watchdog would replace it with a slow clock
-    "no_timer_check",         // the check counts ticks, which come late on a busy host, and panics
-    "mitigations=off",        // nothing speculates in an emulator
+    "tsc=reliable",    // it is the host's; on a busy host the watchdog would replace it with a slow clock
+    "no_timer_check",  // the check counts ticks, which come late on a busy host, and panics
+    "mitigations=off", // nothing speculates in an emulator
     "noreplace-smp",
 };
 
@@ -37,7 +36,8 @@ std::string kernel_command_line(const std::string& accelerator, const std::strin
     if (accelerator == "tcg")
         for (const char* option : emulated_machine)
             add(option);
-    if (!added.empty()) add(added);
+    if (!added.empty())
+        add(added);
     return line;
 }
 

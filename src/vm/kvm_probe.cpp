@@ -17,8 +17,9 @@
 #include <cstdint>
 #include <cstring>
 
-// The guest, at 0x8000 of its memory. It says R in real mode, L when it has come to long mode as a kernel does, and
-// K when what a kernel does at once there has worked: system call registers, cpuid, a new page table, the stack.
+// The guest, at 0x8000 of its memory. It says R in real mode, L when it has come to long mode as a kernel
+// does, and K when what a kernel does at once there has worked: system call registers, cpuid, a new page
+// table, the stack.
 asm(R"(
     .pushsection .rodata
     .globl runvm_kvm_probe_begin, runvm_kvm_probe_end
@@ -117,7 +118,8 @@ void write_page_tables(char* memory) {
 
 Result<Fd> make_machine(int kvm, char* memory) {
     Fd machine(::ioctl(kvm, KVM_CREATE_VM, 0));
-    if (!machine) return system_error("make a kvm machine");
+    if (!machine)
+        return system_error("make a kvm machine");
     kvm_userspace_memory_region region{};
     region.memory_size = memory_bytes;
     region.userspace_addr = reinterpret_cast<uint64_t>(memory); // the kernel's ABI takes addresses as numbers
@@ -126,8 +128,8 @@ Result<Fd> make_machine(int kvm, char* memory) {
     return machine;
 }
 
-/// The kernel's struct kvm_cpuid2. The header's own is larger in C++ (its flexible array comes with an empty struct),
-/// which makes its request numbers wrong as well.
+/// The kernel's struct kvm_cpuid2. The header's own is larger in C++ (its flexible array comes with an empty
+/// struct), which makes its request numbers wrong as well.
 struct CpuidList {
     uint32_t count;
     uint32_t padding;
@@ -140,21 +142,26 @@ constexpr unsigned long set_cpuid2 = _IOW(KVMIO, 0x90, uint64_t);
 Result<void> give_host_cpuid(int kvm, int cpu) {
     CpuidList list{};
     list.count = static_cast<uint32_t>(list.entries.size());
-    if (::ioctl(kvm, get_supported_cpuid, &list) != 0) return system_error("read kvm's cpuid");
-    if (::ioctl(cpu, set_cpuid2, &list) != 0) return system_error("set the kvm cpu's cpuid");
+    if (::ioctl(kvm, get_supported_cpuid, &list) != 0)
+        return system_error("read kvm's cpuid");
+    if (::ioctl(cpu, set_cpuid2, &list) != 0)
+        return system_error("set the kvm cpu's cpuid");
     return {};
 }
 
 Result<void> start_at_code(int cpu) {
     kvm_sregs special{};
-    if (::ioctl(cpu, KVM_GET_SREGS, &special) != 0) return system_error("read the kvm cpu's registers");
+    if (::ioctl(cpu, KVM_GET_SREGS, &special) != 0)
+        return system_error("read the kvm cpu's registers");
     special.cs.base = 0;
     special.cs.selector = 0;
-    if (::ioctl(cpu, KVM_SET_SREGS, &special) != 0) return system_error("set the kvm cpu's registers");
+    if (::ioctl(cpu, KVM_SET_SREGS, &special) != 0)
+        return system_error("set the kvm cpu's registers");
     kvm_regs general{};
     general.rip = code_address;
     general.rflags = 2;
-    if (::ioctl(cpu, KVM_SET_REGS, &general) != 0) return system_error("set the kvm cpu's registers");
+    if (::ioctl(cpu, KVM_SET_REGS, &general) != 0)
+        return system_error("set the kvm cpu's registers");
     return {};
 }
 
@@ -162,27 +169,35 @@ Result<void> start_at_code(int cpu) {
 Result<void> run_guest(int output) {
     RUNVM_ASSIGN(Fd kvm, os::open_file("/dev/kvm", O_RDWR));
     void* memory = ::mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return system_error("map the probe's memory");
+    if (memory == MAP_FAILED)
+        return system_error("map the probe's memory");
     write_page_tables(static_cast<char*>(memory));
     std::memcpy(static_cast<char*>(memory) + code_address, runvm_kvm_probe_begin,
                 static_cast<size_t>(runvm_kvm_probe_end - runvm_kvm_probe_begin));
 
     RUNVM_ASSIGN(Fd machine, make_machine(kvm.get(), static_cast<char*>(memory)));
     Fd cpu(::ioctl(machine.get(), KVM_CREATE_VCPU, 0));
-    if (!cpu) return system_error("make a kvm cpu");
+    if (!cpu)
+        return system_error("make a kvm cpu");
     RUNVM_TRY(give_host_cpuid(kvm.get(), cpu.get()));
     RUNVM_TRY(start_at_code(cpu.get()));
     int run_bytes = ::ioctl(kvm.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
-    if (run_bytes < 0) return system_error("ask for the size of the kvm cpu's state");
-    void* mapped = ::mmap(nullptr, static_cast<size_t>(run_bytes), PROT_READ | PROT_WRITE, MAP_SHARED, cpu.get(), 0);
-    if (mapped == MAP_FAILED) return system_error("map the kvm cpu's state");
+    if (run_bytes < 0)
+        return system_error("ask for the size of the kvm cpu's state");
+    void* mapped =
+        ::mmap(nullptr, static_cast<size_t>(run_bytes), PROT_READ | PROT_WRITE, MAP_SHARED, cpu.get(), 0);
+    if (mapped == MAP_FAILED)
+        return system_error("map the kvm cpu's state");
     auto* run = static_cast<kvm_run*>(mapped);
 
     for (int exits = 0; exits < most_exits; ++exits) {
-        if (::ioctl(cpu.get(), KVM_RUN, 0) != 0) return system_error("run the kvm cpu");
-        if (run->exit_reason == KVM_EXIT_HLT) return {};
+        if (::ioctl(cpu.get(), KVM_RUN, 0) != 0)
+            return system_error("run the kvm cpu");
+        if (run->exit_reason == KVM_EXIT_HLT)
+            return {};
         if (run->exit_reason != KVM_EXIT_IO)
-            return Error(ErrorKind::system, "the kvm cpu stopped with exit reason " + std::to_string(run->exit_reason));
+            return Error(ErrorKind::system,
+                         "the kvm cpu stopped with exit reason " + std::to_string(run->exit_reason));
         const char* data = static_cast<const char*>(mapped) + run->io.data_offset;
         RUNVM_TRY(os::write_all(output, {data, 1}, "the probe's output"));
     }
@@ -192,18 +207,21 @@ Result<void> run_guest(int output) {
 /// The child: what the guest said, and after a blank the error, if there was one.
 [[noreturn]] void report_guest(int output) {
     Result<void> outcome = run_guest(output);
-    if (!outcome) (void)os::write_all(output, " " + outcome.error().to_string(), "the probe's output");
+    if (!outcome)
+        (void)os::write_all(output, " " + outcome.error().to_string(), "the probe's output");
     ::_exit(0);
 }
 
 Error failure(const std::string& output, bool ended) {
     size_t blank = output.find(' ');
     std::string said = output.substr(0, blank);
-    std::string message = said == "RL" ? "a test guest stopped in long mode"
+    std::string message = said == "RL"  ? "a test guest stopped in long mode"
                           : said == "R" ? "a test guest stopped on its way to long mode"
                                         : "a test guest did not run";
-    if (!ended) message += " and hung";
-    if (blank != std::string::npos) message += ": " + output.substr(blank + 1);
+    if (!ended)
+        message += " and hung";
+    if (blank != std::string::npos)
+        message += ": " + output.substr(blank + 1);
     return {ErrorKind::unavailable, message};
 }
 
@@ -211,13 +229,16 @@ Error failure(const std::string& output, bool ended) {
 
 Result<void> run_kvm_probe() {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe for the kvm probe");
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe for the kvm probe");
     Fd read_end(ends[0]);
     Fd write_end(ends[1]);
     // A child, because a broken KVM may never come back from KVM_RUN but for a signal.
     pid_t pid = ::fork();
-    if (pid < 0) return system_error("fork the kvm probe");
-    if (pid == 0) report_guest(write_end.get());
+    if (pid < 0)
+        return system_error("fork the kvm probe");
+    if (pid == 0)
+        report_guest(write_end.get());
     write_end.reset();
     Defer reap([&] {
         ::kill(pid, SIGKILL);
@@ -225,9 +246,11 @@ Result<void> run_kvm_probe() {
     });
     RUNVM_ASSIGN(Fd pidfd, os::open_pidfd(pid));
     RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd.get(), time_limit_ms));
-    if (!ended && os::send_signal(pidfd.get(), SIGKILL)) RUNVM_TRY(os::wait_for_end(pidfd.get(), time_limit_ms));
+    if (!ended && os::send_signal(pidfd.get(), SIGKILL))
+        RUNVM_TRY(os::wait_for_end(pidfd.get(), time_limit_ms));
     RUNVM_ASSIGN(std::string output, os::read_fd(read_end.get(), "the kvm probe's output"));
-    if (output == "RLK") return {};
+    if (output == "RLK")
+        return {};
     return failure(output, ended);
 }
 

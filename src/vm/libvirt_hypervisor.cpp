@@ -31,7 +31,8 @@ constexpr int kill_timeout_ms = 10'000;
 /// The last error of libvirt on this thread.
 Error libvirt_error(const std::string& step) {
     const virError* last = virGetLastError();
-    std::string message = last != nullptr && last->message != nullptr ? last->message : "libvirt gives no reason";
+    std::string message =
+        last != nullptr && last->message != nullptr ? last->message : "libvirt gives no reason";
     Error error(ErrorKind::internal, message);
     error.add_context(step);
     return error;
@@ -47,10 +48,12 @@ public:
             virEventRegisterDefaultImpl();
         });
         // A timer, because it is what wakes the loop up to be left.
-        timer_ = virEventAddTimeout(-1, [](int, void*) {}, nullptr, nullptr);
+        timer_ = virEventAddTimeout(
+            -1, [](int, void*) {}, nullptr, nullptr);
         thread_ = std::thread([this] {
             while (!leaving_)
-                if (virEventRunDefaultImpl() < 0) return;
+                if (virEventRunDefaultImpl() < 0)
+                    return;
         });
     }
     EventLoop(const EventLoop&) = delete;
@@ -58,7 +61,8 @@ public:
     ~EventLoop() { stop(); }
     /// No callback runs any more when this returns.
     void stop() {
-        if (!thread_.joinable()) return;
+        if (!thread_.joinable())
+            return;
         leaving_ = true;
         virEventUpdateTimeout(timer_, 0);
         thread_.join();
@@ -71,25 +75,29 @@ private:
     std::thread thread_;
 };
 
-/// Holds the calling thread on one cpu: with /dev/kvm in sight libvirt throws its capability cache away when the
-/// cpuid data differ from those of the cpu that filled it, and they do differ from cpu to cpu (APIC id).
+/// Holds the calling thread on one cpu: with /dev/kvm in sight libvirt throws its capability cache away when
+/// the cpuid data differ from those of the cpu that filled it, and they do differ from cpu to cpu (APIC id).
 class OneCpu {
 public:
     OneCpu() {
-        if (::sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+        if (::sched_getaffinity(0, sizeof before_, &before_) != 0)
+            return;
         for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-            if (!CPU_ISSET(cpu, &before_)) continue;
+            if (!CPU_ISSET(cpu, &before_))
+                continue;
             cpu_set_t one;
             CPU_ZERO(&one);
             CPU_SET(cpu, &one);
-            if (::sched_setaffinity(0, sizeof one, &one) == 0) cpu_ = cpu;
+            if (::sched_setaffinity(0, sizeof one, &one) == 0)
+                cpu_ = cpu;
             return;
         }
     }
     OneCpu(const OneCpu&) = delete;
     OneCpu& operator=(const OneCpu&) = delete;
     ~OneCpu() {
-        if (cpu_ >= 0) ::sched_setaffinity(0, sizeof before_, &before_);
+        if (cpu_ >= 0)
+            ::sched_setaffinity(0, sizeof before_, &before_);
     }
     /// The cpu's number, or -1 if the thread could not be held.
     int number() const { return cpu_; }
@@ -104,12 +112,13 @@ std::string qemu_conf(const LibvirtOptions& options) {
     conf += "stdio_handler = \"file\"\n"; // there is no virtlogd
     conf += "user = \"+" + std::to_string(options.qemu_uid) + "\"\n";
     conf += "group = \"+" + std::to_string(options.qemu_gid) + "\"\n";
-    conf += "dynamic_ownership = 0\nremember_owner = 0\n"; // the files it opens are the host's: never chown them
+    conf +=
+        "dynamic_ownership = 0\nremember_owner = 0\n"; // the files it opens are the host's: never chown them
     conf += "security_driver = \"none\"\n";
-    conf += "namespaces = []\ncgroup_controllers = []\n";  // the monitor has made them
+    conf += "namespaces = []\ncgroup_controllers = []\n"; // the monitor has made them
     conf += "clear_emulator_capabilities = 1\nseccomp_sandbox = 1\n";
-    // With it libvirt reads each of the cpu's 400 properties after QEMU's start, one call each: 0.3 s under TCG
-    // (qemuProcessFetchGuestCPU). Without it, it reads all of them as one list.
+    // With it libvirt reads each of the cpu's 400 properties after QEMU's start, one call each: 0.3 s under
+    // TCG (qemuProcessFetchGuestCPU). Without it, it reads all of them as one list.
     conf += "capability_filters = [\"cpu-unavailable-features\"]\n";
     conf += "max_core = 0\n"; // a guest that crashes QEMU must not fill the host's disk
     return conf;
@@ -157,20 +166,26 @@ private:
 
 LibvirtHypervisor::~LibvirtHypervisor() {
     event_loop_.stop();
-    if (process_watch_ >= 0) virEventRemoveHandle(process_watch_);
-    if (lifecycle_callback_ >= 0) virConnectDomainEventDeregisterAny(connection_, lifecycle_callback_);
-    if (domain_ != nullptr) virDomainFree(domain_);
-    if (connection_ != nullptr) virConnectClose(connection_);
+    if (process_watch_ >= 0)
+        virEventRemoveHandle(process_watch_);
+    if (lifecycle_callback_ >= 0)
+        virConnectDomainEventDeregisterAny(connection_, lifecycle_callback_);
+    if (domain_ != nullptr)
+        virDomainFree(domain_);
+    if (connection_ != nullptr)
+        virConnectClose(connection_);
 }
 
 Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
     if (!embedded()) {
         connection_ = virConnectOpen(options_.uri.c_str());
-        if (connection_ == nullptr) return libvirt_error("open " + options_.uri);
+        if (connection_ == nullptr)
+            return libvirt_error("open " + options_.uri);
         return {};
     }
     RUNVM_TRY(os::make_folders(options_.root_folder + "/etc", 0755));
-    RUNVM_TRY(os::write_file_atomically(options_.root_folder + "/etc/qemu.conf", qemu_conf(options_), 0600, false));
+    RUNVM_TRY(
+        os::write_file_atomically(options_.root_folder + "/etc/qemu.conf", qemu_conf(options_), 0600, false));
 
     OneCpu held;
     // What libvirt finds out differs with /dev/kvm in sight, and then from cpu to cpu.
@@ -180,12 +195,14 @@ Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
     cache.fetch();
     std::string uri = options_.uri + "?root=" + options_.root_folder;
     connection_ = virConnectOpen(uri.c_str());
-    if (connection_ == nullptr) return libvirt_error("open " + uri);
+    if (connection_ == nullptr)
+        return libvirt_error("open " + uri);
     // Makes libvirt look at the emulator now, and at no other: see make_libvirt_hypervisor.
-    char* capabilities = virConnectGetDomainCapabilities(connection_, spec.emulator_path.c_str(), "x86_64",
-                                                         spec.machine.c_str(),
-                                                         spec.accelerator == "kvm" ? "kvm" : "qemu", 0);
-    if (capabilities == nullptr) return libvirt_error("ask " + spec.emulator_path + " what it can do");
+    char* capabilities =
+        virConnectGetDomainCapabilities(connection_, spec.emulator_path.c_str(), "x86_64",
+                                        spec.machine.c_str(), spec.accelerator == "kvm" ? "kvm" : "qemu", 0);
+    if (capabilities == nullptr)
+        return libvirt_error("ask " + spec.emulator_path + " what it can do");
     std::free(capabilities); // NOLINT: libvirt hands out memory of malloc
     cache.store();
     return {};
@@ -200,10 +217,12 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
     lifecycle_callback_ = virConnectDomainEventRegisterAny(
         connection_, nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
         VIR_DOMAIN_EVENT_CALLBACK(static_cast<virConnectDomainEventCallback>(forward)), this, nullptr);
-    if (lifecycle_callback_ < 0) return libvirt_error("listen to the machine's events");
+    if (lifecycle_callback_ < 0)
+        return libvirt_error("listen to the machine's events");
     name_ = spec.name;
     domain_ = virDomainCreateXML(connection_, domain_xml(spec).c_str(), 0);
-    if (domain_ == nullptr) return libvirt_error("start QEMU");
+    if (domain_ == nullptr)
+        return libvirt_error("start QEMU");
     return {};
 }
 
@@ -223,7 +242,8 @@ Result<void> LibvirtHypervisor::find_process() {
 Result<void> LibvirtHypervisor::watch_process() {
     auto forward = [](int, int, int, void* self) { static_cast<LibvirtHypervisor*>(self)->ended(); };
     process_watch_ = virEventAddHandle(pidfd_.get(), VIR_EVENT_HANDLE_READABLE, forward, this, nullptr);
-    if (process_watch_ < 0) return libvirt_error("watch QEMU's process");
+    if (process_watch_ < 0)
+        return libvirt_error("watch QEMU's process");
     return {};
 }
 
@@ -239,43 +259,55 @@ Result<void> LibvirtHypervisor::start(const MachineSpec& spec) {
 }
 
 Result<void> LibvirtHypervisor::suspend() {
-    if (domain_ == nullptr) return Error(ErrorKind::wrong_state, "the machine has not been started");
-    if (virDomainSuspend(domain_) != 0) return libvirt_error("suspend the machine");
+    if (domain_ == nullptr)
+        return Error(ErrorKind::wrong_state, "the machine has not been started");
+    if (virDomainSuspend(domain_) != 0)
+        return libvirt_error("suspend the machine");
     return {};
 }
 
 Result<void> LibvirtHypervisor::resume() {
-    if (domain_ == nullptr) return Error(ErrorKind::wrong_state, "the machine has not been started");
-    if (virDomainResume(domain_) != 0) return libvirt_error("resume the machine");
+    if (domain_ == nullptr)
+        return Error(ErrorKind::wrong_state, "the machine has not been started");
+    if (virDomainResume(domain_) != 0)
+        return libvirt_error("resume the machine");
     return {};
 }
 
 Result<void> LibvirtHypervisor::destroy() {
-    if (domain_ == nullptr) return {};
+    if (domain_ == nullptr)
+        return {};
     set_reason("the machine was ended");
     if (!pidfd_) {
-        if (virDomainDestroy(domain_) != 0) return libvirt_error("end the machine");
+        if (virDomainDestroy(domain_) != 0)
+            return libvirt_error("end the machine");
         return {};
     }
     // virDomainDestroy waits between SIGTERM and SIGKILL: 1.2 to 2.2 s for a guest that has nothing to lose.
     auto killed = os::send_signal(pidfd_.get(), SIGKILL);
-    if (!killed && killed.error().kind() != ErrorKind::process_finished) return killed;
+    if (!killed && killed.error().kind() != ErrorKind::process_finished)
+        return killed;
     RUNVM_ASSIGN(bool dead, os::wait_for_end(pidfd_.get(), kill_timeout_ms));
-    if (!dead) return Error(ErrorKind::timeout, "QEMU has not ended after SIGKILL");
+    if (!dead)
+        return Error(ErrorKind::timeout, "QEMU has not ended after SIGKILL");
     return {};
 }
 
 std::string LibvirtHypervisor::log_tail() const {
-    if (!embedded() || name_.empty()) return {};
+    if (!embedded() || name_.empty())
+        return {};
     auto log = os::open_file(options_.root_folder + "/log/qemu/" + name_ + ".log", O_RDONLY);
-    if (!log) return {};
+    if (!log)
+        return {};
     struct stat info {};
-    if (::fstat(log->get(), &info) != 0) return {};
+    if (::fstat(log->get(), &info) != 0)
+        return {};
     std::string tail(log_tail_bytes, '\0');
     off_t begin = std::max<off_t>(0, info.st_size - static_cast<off_t>(log_tail_bytes));
     ssize_t size = ::pread(log->get(), tail.data(), tail.size(), begin);
     tail.resize(size < 0 ? 0 : static_cast<size_t>(size));
-    // libvirt writes the whole command line first, a line an option, each but the last continued: that is no help.
+    // libvirt writes the whole command line first, a line an option, each but the last continued: that is no
+    // help.
     if (size_t continued = tail.rfind(" \\\n"); continued != std::string::npos) {
         size_t end = tail.find('\n', continued + 3);
         tail.erase(0, end == std::string::npos ? tail.size() : end + 1);
@@ -284,14 +316,17 @@ std::string LibvirtHypervisor::log_tail() const {
 }
 
 void LibvirtHypervisor::on_lifecycle(int event) {
-    if (event == VIR_DOMAIN_EVENT_SHUTDOWN) set_reason("the guest powered off or panicked");
-    if (event == VIR_DOMAIN_EVENT_STOPPED) ended();
+    if (event == VIR_DOMAIN_EVENT_SHUTDOWN)
+        set_reason("the guest powered off or panicked");
+    if (event == VIR_DOMAIN_EVENT_STOPPED)
+        ended();
 }
 
 /// Why the machine ends; the first reason counts.
 void LibvirtHypervisor::set_reason(const char* reason) {
     std::lock_guard lock(mutex_);
-    if (reason_.empty()) reason_ = reason;
+    if (reason_.empty())
+        reason_ = reason;
 }
 
 /// Comes twice, from the process and from libvirt.
@@ -302,9 +337,11 @@ void LibvirtHypervisor::ended() {
         std::lock_guard lock(mutex_);
         over_ = true;
         std::swap(callback, exit_callback_);
-        if (process_watch_ >= 0) virEventUpdateHandle(process_watch_, 0); // it stays readable for ever
+        if (process_watch_ >= 0)
+            virEventUpdateHandle(process_watch_, 0); // it stays readable for ever
     }
-    if (callback) callback(reason_);
+    if (callback)
+        callback(reason_);
 }
 
 void LibvirtHypervisor::on_exit(std::function<void(std::string reason)> callback) {
@@ -322,8 +359,8 @@ void LibvirtHypervisor::on_exit(std::function<void(std::string reason)> callback
 
 std::unique_ptr<Hypervisor> make_libvirt_hypervisor(LibvirtOptions options) {
     if (options.uri == embed_uri) {
-        // libvirt looks at each emulator it finds in PATH when it opens, by starting it: let it find none. The
-        // machine's own is named by its path.
+        // libvirt looks at each emulator it finds in PATH when it opens, by starting it: let it find none.
+        // The machine's own is named by its path.
         ::setenv("PATH", "/nonexistent", 1);
         // Or its log goes to stderr.
         ::setenv("LIBVIRT_LOG_OUTPUTS", ("3:file:" + options.root_folder + "/log/libvirt.log").c_str(), 0);

@@ -1,5 +1,6 @@
 #pragma once
-// The machine as a value, and its libvirt domain XML as a pure function of it (golden files in tests/unit/vm).
+// The machine as a value, and its libvirt domain XML as a pure function of it (golden files in
+// tests/unit/vm).
 
 #include "core/result.h"
 
@@ -11,14 +12,14 @@
 namespace runvm::vm {
 
 struct MachineSpec {
-    std::string name;                 ///< the domain's name: [A-Za-z0-9_.-], at most 64
-    std::string uuid;                 ///< canonical form
-    std::string accelerator;          ///< "kvm" or "tcg"
+    std::string name;        ///< the domain's name: [A-Za-z0-9_.-], at most 64
+    std::string uuid;        ///< canonical form
+    std::string accelerator; ///< "kvm" or "tcg"
     std::string machine = "q35";
     std::string emulator_path;
     std::string kernel_path;
     std::string image_path;
-    std::string kernel_command_line;  ///< whole
+    std::string kernel_command_line; ///< whole
     uint32_t vcpus = 1;
     uint64_t memory_mib = 2048;
     uint32_t spare_root_ports = 4;    ///< free slots for hotplug

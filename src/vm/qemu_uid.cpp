@@ -24,16 +24,20 @@ Result<QemuUid> lease_qemu_uid(const std::string& path, const std::string& sandb
     uint32_t first = hash(sandbox_id) % qemu_uid_count;
     for (uint32_t i = 0; i < qemu_uid_count; ++i) {
         uint32_t number = (first + i) % qemu_uid_count;
-        // Byte n stands for uid base + n. A lock of the open file, not of the process: it survives into the monitor.
+        // Byte n stands for uid base + n. A lock of the open file, not of the process: it survives into the
+        // monitor.
         struct flock byte {};
         byte.l_type = F_WRLCK;
         byte.l_whence = SEEK_SET;
         byte.l_start = number;
         byte.l_len = 1;
-        if (::fcntl(file.get(), F_OFD_SETLK, &byte) == 0) return QemuUid{qemu_uid_base + number, std::move(file)};
-        if (errno != EAGAIN && errno != EACCES) return system_error("lock a byte of " + path);
+        if (::fcntl(file.get(), F_OFD_SETLK, &byte) == 0)
+            return QemuUid{qemu_uid_base + number, std::move(file)};
+        if (errno != EAGAIN && errno != EACCES)
+            return system_error("lock a byte of " + path);
     }
-    return Error(ErrorKind::unavailable, "all " + std::to_string(qemu_uid_count) + " uids for QEMU are taken, see " + path);
+    return Error(ErrorKind::unavailable,
+                 "all " + std::to_string(qemu_uid_count) + " uids for QEMU are taken, see " + path);
 }
 
 } // namespace runvm::vm

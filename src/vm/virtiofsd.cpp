@@ -19,19 +19,23 @@ struct KnownPlace {
     VirtiofsdKind kind;
 };
 constexpr std::array<KnownPlace, 5> known_places = {{
-    {"/usr/libexec/virtiofsd", VirtiofsdKind::rust},      // Debian 13, Fedora
-    {"/usr/lib/virtiofsd", VirtiofsdKind::rust},          // Arch
+    {"/usr/libexec/virtiofsd", VirtiofsdKind::rust},       // Debian 13, Fedora
+    {"/usr/lib/virtiofsd", VirtiofsdKind::rust},           // Arch
     {"/usr/lib/virtiofsd/virtiofsd", VirtiofsdKind::rust}, // openSUSE
-    {"/usr/lib/qemu/virtiofsd", VirtiofsdKind::c},        // Debian 12, Ubuntu 22.04
+    {"/usr/lib/qemu/virtiofsd", VirtiofsdKind::c},         // Debian 12, Ubuntu 22.04
     {"/usr/libexec/qemu/virtiofsd", VirtiofsdKind::c},
 }};
 
-bool executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+bool executable(const std::string& path) {
+    return ::access(path.c_str(), X_OK) == 0;
+}
 
-/// The C one says "virtiofsd version 7.2.22 (Debian ...)" and a line about FUSE, the Rust one "virtiofsd 1.13.0".
+/// The C one says "virtiofsd version 7.2.22 (Debian ...)" and a line about FUSE, the Rust one
+/// "virtiofsd 1.13.0".
 Result<VirtiofsdKind> ask_kind(const std::string& path) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe for " + path);
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe for " + path);
     os::Fd output(ends[0]);
     os::Fd input(ends[1]);
     os::SpawnSpec spec;
@@ -45,12 +49,16 @@ Result<VirtiofsdKind> ask_kind(const std::string& path) {
     if (!status) {
         RUNVM_TRY(os::send_signal(process.pidfd.get(), SIGKILL));
         RUNVM_TRY(os::wait_for_exit(process.pidfd.get(), timeout_ms));
-        return Error(ErrorKind::timeout, path + " --version did not end after " + std::to_string(timeout_ms) + " ms");
+        return Error(ErrorKind::timeout,
+                     path + " --version did not end after " + std::to_string(timeout_ms) + " ms");
     }
     RUNVM_ASSIGN(std::string text, os::read_fd(output.get(), path + " --version", 4096));
-    if (text.rfind("virtiofsd version ", 0) == 0) return VirtiofsdKind::c;
-    if (text.rfind("virtiofsd ", 0) == 0) return VirtiofsdKind::rust;
-    return Error(ErrorKind::invalid_argument, path + " is no virtiofsd: it says `" + text.substr(0, 80) + "`");
+    if (text.rfind("virtiofsd version ", 0) == 0)
+        return VirtiofsdKind::c;
+    if (text.rfind("virtiofsd ", 0) == 0)
+        return VirtiofsdKind::rust;
+    return Error(ErrorKind::invalid_argument,
+                 path + " is no virtiofsd: it says `" + text.substr(0, 80) + "`");
 }
 
 } // namespace
@@ -58,13 +66,16 @@ Result<VirtiofsdKind> ask_kind(const std::string& path) {
 Result<VirtiofsdProgram> find_virtiofsd(const std::string& path) {
     std::string tried;
     for (const KnownPlace& place : known_places) {
-        if (!path.empty() && path != place.path) continue;
-        if (executable(place.path)) return VirtiofsdProgram{place.path, place.kind};
+        if (!path.empty() && path != place.path)
+            continue;
+        if (executable(place.path))
+            return VirtiofsdProgram{place.path, place.kind};
         tried += (tried.empty() ? "" : ", ") + std::string(place.path);
     }
     if (path.empty())
-        return Error(ErrorKind::not_found, "virtiofsd is not installed (tried " + tried +
-                                               "); install it, or name it in the configuration's shared_fs.daemon");
+        return Error(ErrorKind::not_found,
+                     "virtiofsd is not installed (tried " + tried +
+                         "); install it, or name it in the configuration's shared_fs.daemon");
     if (!executable(path))
         return Error(ErrorKind::not_found, "virtiofsd cannot be executed at " + path +
                                                "; correct shared_fs.daemon in the configuration");
@@ -72,23 +83,26 @@ Result<VirtiofsdProgram> find_virtiofsd(const std::string& path) {
     return VirtiofsdProgram{path, kind};
 }
 
-std::vector<std::string> virtiofsd_arguments(const VirtiofsdProgram& program, const std::string& shared_folder,
-                                             int socket_fd, const std::vector<std::string>& options) {
+std::vector<std::string> virtiofsd_arguments(const VirtiofsdProgram& program,
+                                             const std::string& shared_folder, int socket_fd,
+                                             const std::vector<std::string>& options) {
     std::string fd = "--fd=" + std::to_string(socket_fd);
-    // The limit of open files is set before: neither program can raise the hard one, and the C one gives up then.
+    // The limit of open files is set before: neither program can raise the hard one, and the C one gives up
+    // then.
     if (program.kind == VirtiofsdKind::rust) {
-        std::vector<std::string> arguments = {program.path,         "--shared-dir=" + shared_folder,
-                                              fd,                   "--sandbox=chroot",
-                                              "--rlimit-nofile=0",  "--announce-submounts",
-                                              "--xattr",            "--cache=auto"};
+        std::vector<std::string> arguments = {
+            program.path,        "--shared-dir=" + shared_folder, fd,        "--sandbox=chroot",
+            "--rlimit-nofile=0", "--announce-submounts",          "--xattr", "--cache=auto"};
         arguments.insert(arguments.end(), options.begin(), options.end());
         return arguments;
     }
-    std::vector<std::string> arguments = {program.path, "-f", fd, "--rlimit-nofile=0", "-o",
-                                          "source=" + shared_folder +
-                                              ",sandbox=chroot,announce_submounts,xattr,cache=auto"};
+    std::vector<std::string> arguments = {
+        program.path, "-f",
+        fd,           "--rlimit-nofile=0",
+        "-o",         "source=" + shared_folder + ",sandbox=chroot,announce_submounts,xattr,cache=auto"};
     for (const std::string& option : options) {
-        if (option.rfind('-', 0) != 0) arguments.push_back("-o");
+        if (option.rfind('-', 0) != 0)
+            arguments.push_back("-o");
         arguments.push_back(option);
     }
     return arguments;
@@ -98,7 +112,8 @@ Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     RUNVM_ASSIGN(os::Fd socket, listen_for_qemu(options.socket_path, options.qemu_uid, options.qemu_gid));
     RUNVM_ASSIGN(os::Fd log, os::open_file(options.log_path, O_WRONLY | O_CREAT | O_APPEND, 0600));
     rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return system_error("read the limit of open files");
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return system_error("read the limit of open files");
 
     constexpr int socket_fd = 3;
     os::SpawnSpec spec;
@@ -107,7 +122,8 @@ Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     spec.rlimits = {{RLIMIT_NOFILE, files.rlim_max, files.rlim_max}};
     spec.new_session = true;
     auto process = os::spawn(spec);
-    if (!process) return std::move(process).context("start virtiofsd").error();
+    if (!process)
+        return std::move(process).context("start virtiofsd").error();
     return Virtiofsd{process->pid, std::move(process->pidfd)};
 }
 

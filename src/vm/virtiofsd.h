@@ -1,7 +1,8 @@
 #pragma once
 // virtiofsd, which shows /shared to the guest. Two programs have that name: the C one of QEMU until 7.2
-// (/usr/lib/qemu/virtiofsd on Debian 12) and its Rust successor (/usr/libexec/virtiofsd on Debian 13). libvirt is not
-// let start it: 9.0 crashes when it does so on hotplug without cgroups (qemuVirtioFSSetupCgroup).
+// (/usr/lib/qemu/virtiofsd on Debian 12) and its Rust successor (/usr/libexec/virtiofsd on Debian 13).
+// libvirt is not let start it: 9.0 crashes when it does so on hotplug without cgroups
+// (qemuVirtioFSSetupCgroup).
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -20,14 +21,15 @@ struct VirtiofsdProgram {
     VirtiofsdKind kind = VirtiofsdKind::rust;
 };
 
-/// The program at `path`, or of the well-known places if that is empty; not_found with the places that were tried.
-/// Which of the two it is, is read from its path or else from what it says to --version.
+/// The program at `path`, or of the well-known places if that is empty; not_found with the places that were
+/// tried. Which of the two it is, is read from its path or else from what it says to --version.
 Result<VirtiofsdProgram> find_virtiofsd(const std::string& path);
 
-/// The whole command line. `socket_fd`: the number of its listening socket. `options` are added: for the Rust one
-/// as they are ("--thread-pool-size=4"), for the C one those too, and others ("no_flock") after an -o.
-std::vector<std::string> virtiofsd_arguments(const VirtiofsdProgram& program, const std::string& shared_folder,
-                                             int socket_fd, const std::vector<std::string>& options);
+/// The whole command line. `socket_fd`: the number of its listening socket. `options` are added: for the Rust
+/// one as they are ("--thread-pool-size=4"), for the C one those too, and others ("no_flock") after an -o.
+std::vector<std::string> virtiofsd_arguments(const VirtiofsdProgram& program,
+                                             const std::string& shared_folder, int socket_fd,
+                                             const std::vector<std::string>& options);
 
 struct VirtiofsdOptions {
     VirtiofsdProgram program;
@@ -44,8 +46,8 @@ struct Virtiofsd {
     os::Fd pidfd; ///< readable when it has ended
 };
 
-/// Starts it in a session of its own, with as many open files as the hard limit allows. It serves one connection,
-/// QEMU's, and ends with that. QEMU may connect as soon as this returns.
+/// Starts it in a session of its own, with as many open files as the hard limit allows. It serves one
+/// connection, QEMU's, and ends with that. QEMU may connect as soon as this returns.
 Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options);
 
 } // namespace runvm::vm

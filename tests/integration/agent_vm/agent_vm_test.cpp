@@ -36,7 +36,7 @@ double ms_since(std::chrono::steady_clock::time_point begin) {
 
 template <class T>
 auto wait_for(T&& promise) {
-    return vm->io().provider->getTimer().timeoutAfter(60 * kj::SECONDS, kj::mv(promise)).wait(vm->io().waitScope);
+    return vm->io().provider->getTimer().timeoutAfter(300 * kj::SECONDS, kj::mv(promise)).wait(vm->io().waitScope);
 }
 
 /// The error of an answer; kind "none" if there is none.

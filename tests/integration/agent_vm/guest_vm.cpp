@@ -8,6 +8,7 @@
 #include <kj/debug.h>
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ namespace runvm::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto patience = std::chrono::seconds(20);
+constexpr auto patience = std::chrono::seconds(120);
 
 void require(bool condition, const std::string& what) {
     KJ_REQUIRE(condition, what, std::strerror(errno));
@@ -38,6 +39,7 @@ pid_t start(const std::vector<std::string>& argv, const std::string& log) {
     pid_t pid = ::fork();
     if (pid != 0) return pid;
     ::setsid();
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(out, 1);
     ::dup2(out, 2);
@@ -81,7 +83,7 @@ AgentSession::AgentSession(kj::AsyncIoContext& io, const std::string& folder) {
     auto both = kj::heapArrayBuilder<kj::Promise<void>>(2);
     both.add(channel::handshake_host(*control_, channel::PortRole::control, nonce));
     both.add(channel::handshake_host(*streams, channel::PortRole::streams, nonce));
-    io.provider->getTimer().timeoutAfter(60 * kj::SECONDS, kj::joinPromises(both.finish())).wait(io.waitScope);
+    io.provider->getTimer().timeoutAfter(300 * kj::SECONDS, kj::joinPromises(both.finish())).wait(io.waitScope);
 
     relay_ = std::make_unique<channel::StreamRelay>(io.unixEventPort, kj::mv(streams));
     relaying_ = relay_->run().eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(WARNING, exception); });

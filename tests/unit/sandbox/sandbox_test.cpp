@@ -154,6 +154,7 @@ TEST_F(SandboxTest, LeavesWhenTheLastContainerHasEndedAndItsOutputIsWritten) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     machine.guest_relay->attach(script.first_stream.at("c1/"), os::Fd(ends[0]), os::Fd());
+    settle();
     script.exit_value = 7;
     script.exit("c1/");
     settle();
@@ -215,6 +216,7 @@ TEST_F(SandboxTest, AnExitOutOfRangeIsNotBelieved) {
     script.exit_value = 4711;
     script.exit_stream_bytes = 5;
     auto process = *wait(sandbox.find_process("c1", ""));
+    settle();
     script.exit("c1/");
     wait(process->when_ended());
     EXPECT_FALSE(process->exit().signaled);

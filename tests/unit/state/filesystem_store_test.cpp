@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -287,6 +287,7 @@ TEST_F(FilesystemStoreTest, AReadOnlyRootIsAClearError) {
             EXPECT_THAT(error.to_string(), HasSubstr("container "));
             EXPECT_THAT(error.to_string(), HasSubstr(root()));
         }
+        EXPECT_EQ(store_->reserve("one").error().kind(), ErrorKind::already_exists);
         EXPECT_TRUE(store_->remove("two").ok()) << "what is not there needs no removing";
         EXPECT_TRUE(store_->lock("one").ok()) << "state and kill still work";
         expect_equal(store_->load("one").value(), container);
@@ -303,15 +304,14 @@ TEST_F(FilesystemStoreTest, ListsAThousand) {
             container.config = std::string(10'000, 'c'); // as Docker's are
             put(container);
         }
-        auto begin = std::chrono::steady_clock::now();
+        std::clock_t begin = std::clock(); // of the processor: a busy machine does not change it
         auto ids = store_->list();
         ASSERT_TRUE(ids.ok());
         ASSERT_EQ(ids->size(), 1000U);
         for (const std::string& id : *ids)
             ASSERT_TRUE(store_->load(id).ok());
-        auto end = std::chrono::steady_clock::now();
-        std::cout << "list and load of 1,000 containers: "
-                  << std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count() << " us\n";
+        std::cout << "list and load of 1,000 containers: " << (std::clock() - begin) * 1000 / CLOCKS_PER_SEC
+                  << " ms of processor time\n";
     });
 }
 

@@ -57,7 +57,7 @@ protected:
     std::string root() const { return folder_.path() + "/root"; }
 
     test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = open_filesystem_store(root(), 60'000);
+    std::unique_ptr<Store> store_ = open_filesystem_store(root(), 600'000);
 };
 
 TEST_F(LockTest, IsLetGoWithItsObject) {
@@ -160,8 +160,8 @@ TEST_F(LockTest, ChangesUnderTheLockAreNeverLost) {
         auto lock = store_->reserve("one");
         ASSERT_TRUE(store_->save(container).ok());
     }
-    constexpr int processes = 6;
-    constexpr int rounds = 25;
+    constexpr int processes = 5;
+    constexpr int rounds = 12;
     std::vector<pid_t> children;
     for (int i = 0; i < processes; ++i)
         children.push_back(fork_child([&] {

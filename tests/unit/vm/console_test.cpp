@@ -12,7 +12,9 @@
 namespace runvm::vm {
 namespace {
 
-TEST(ConsoleRing, EmptyHasNoTail) { EXPECT_EQ(ConsoleRing().tail(20), ""); }
+TEST(ConsoleRing, EmptyHasNoTail) {
+    EXPECT_EQ(ConsoleRing().tail(20), "");
+}
 
 TEST(ConsoleRing, GivesTheLastLines) {
     ConsoleRing ring;
@@ -49,7 +51,10 @@ TEST(ConsoleRing, TakesMoreThanItsSizeAtOnce) {
 
 TEST(ConsoleRing, LeavesNothingForATerminalToObey) {
     ConsoleRing ring;
-    ring.append("\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b" "c\x08\x7f\x9b" "2J\xc2\x9b" "1m\tend \x1b[");
+    ring.append("\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b"
+                "c\x08\x7f\x9b"
+                "2J\xc2\x9b"
+                "1m\tend \x1b[");
     std::string tail = ring.tail(1);
     for (unsigned char byte : tail)
         EXPECT_TRUE(byte == '\n' || (byte >= 0x20 && byte < 0x7f)) << static_cast<int>(byte);

@@ -45,7 +45,9 @@ size_t count(const std::string& text, const std::string& part) {
     return found;
 }
 
-TEST(DomainXml, EmulatedMachine) { expect_golden(emulated(), "tcg"); }
+TEST(DomainXml, EmulatedMachine) {
+    expect_golden(emulated(), "tcg");
+}
 
 TEST(DomainXml, VirtualMachineWithVsock) {
     MachineSpec spec = emulated();
@@ -71,8 +73,11 @@ TEST(DomainXml, EscapesMarkup) {
     spec.console_socket_path = R"(/a'/><disk type="file">&lt;)";
     spec.kernel_command_line = "a]]></cmdline><devices/>&#60;";
     std::string xml = domain_xml(spec);
-    EXPECT_NE(xml.find("path='/a&apos;/&gt;&lt;disk type=&quot;file&quot;&gt;&amp;lt;'"), std::string::npos) << xml;
-    EXPECT_NE(xml.find("<cmdline>a]]&gt;&lt;/cmdline&gt;&lt;devices/&gt;&amp;#60;</cmdline>"), std::string::npos) << xml;
+    EXPECT_NE(xml.find("path='/a&apos;/&gt;&lt;disk type=&quot;file&quot;&gt;&amp;lt;'"), std::string::npos)
+        << xml;
+    EXPECT_NE(xml.find("<cmdline>a]]&gt;&lt;/cmdline&gt;&lt;devices/&gt;&amp;#60;</cmdline>"),
+              std::string::npos)
+        << xml;
     EXPECT_EQ(count(xml, "<disk"), 0U);
     EXPECT_EQ(count(xml, "<devices"), 1U);
 }
@@ -94,9 +99,10 @@ TEST(DomainXml, ReplacesWhatXmlCannotCarry) {
     const std::string replacement = "\xef\xbf\xbd";
     EXPECT_EQ(name_of(std::string("a\0b", 3)), "a" + replacement + "b");
     EXPECT_EQ(name_of("\x01\x1b"), replacement + replacement);
-    EXPECT_EQ(name_of("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"), "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7");
-    EXPECT_EQ(name_of("\xc3"), replacement);                                   // broken off
-    EXPECT_EQ(name_of("\xc0\xbc"), replacement + replacement);                 // '<' in two bytes
+    EXPECT_EQ(name_of("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"),
+              "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7");
+    EXPECT_EQ(name_of("\xc3"), replacement);                                     // broken off
+    EXPECT_EQ(name_of("\xc0\xbc"), replacement + replacement);                   // '<' in two bytes
     EXPECT_EQ(name_of("\xe0\x80\xbc"), replacement + replacement + replacement); // and in three
     EXPECT_EQ(name_of("\xed\xa0\x80"), replacement + replacement + replacement); // a surrogate
     EXPECT_EQ(name_of("\xef\xbf\xbf"), replacement + replacement + replacement); // U+FFFF

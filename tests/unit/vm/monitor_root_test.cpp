@@ -24,13 +24,15 @@ using Failures = std::ostringstream;
 
 #define CHECK_HERE(condition)                                                                                \
     do {                                                                                                     \
-        if (!(condition)) failures << __LINE__ << ": " #condition " (errno " << errno << ")\n";              \
+        if (!(condition))                                                                                    \
+            failures << __LINE__ << ": " #condition " (errno " << errno << ")\n";                            \
     } while (false)
 
 class MonitorRootTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+        if (::geteuid() != 0)
+            GTEST_SKIP() << "needs root";
         write(folder_ / "vmlinux", "kernel");
         write(folder_ / "initrd.img", "image");
         root_.kernel_path = folder_ / "vmlinux";
@@ -44,18 +46,21 @@ protected:
         EXPECT_TRUE(os::write_file_atomically(path, text, 0644, false).ok());
     }
 
-    /// Runs `check` in the monitor's root, as pid 1 of new namespaces; what it found wrong. `before` runs in the
-    /// mount namespace before the root is entered.
-    std::string inside(const std::function<void(Failures&)>& check, const std::function<void()>& before = [] {}) {
+    /// Runs `check` in the monitor's root, as pid 1 of new namespaces; what it found wrong. `before` runs in
+    /// the mount namespace before the root is entered.
+    std::string inside(
+        const std::function<void(Failures&)>& check, const std::function<void()>& before = [] {}) {
         std::array<int, 2> ends{};
         EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
         os::Fd output(ends[0]);
         os::Fd input(ends[1]);
         pid_t pid = ::fork();
         if (pid == 0) {
-            if (::unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC) != 0) ::_exit(3);
+            if (::unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC) != 0)
+                ::_exit(3);
             pid_t first = ::fork();
-            if (first == 0) ::_exit(run(check, before, input.get()));
+            if (first == 0)
+                ::_exit(run(check, before, input.get()));
             int status = 0;
             ::waitpid(first, &status, 0);
             ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
@@ -84,6 +89,14 @@ protected:
         return tree;
     }
 
+    /// From within the root.
+    static MonitorRoot root_again() {
+        MonitorRoot root;
+        root.kernel_path = monitor_path::kernel;
+        root.image_path = monitor_path::image;
+        return root;
+    }
+
     TemporaryFolder folder_;
     MonitorRoot root_;
 };
@@ -91,9 +104,11 @@ protected:
 std::set<std::string> entries(const std::string& path) {
     std::set<std::string> names;
     DIR* listing = ::opendir(path.c_str());
-    if (listing == nullptr) return names;
+    if (listing == nullptr)
+        return names;
     while (const dirent* entry = ::readdir(listing))
-        if (entry->d_name[0] != '.') names.insert(entry->d_name);
+        if (entry->d_name[0] != '.')
+            names.insert(entry->d_name);
     ::closedir(listing);
     return names;
 }
@@ -108,17 +123,21 @@ bool writable(const std::string& path) {
     return static_cast<bool>(file);
 }
 
-bool missing(const std::string& path) { return ::access(path.c_str(), F_OK) != 0 && errno == ENOENT; }
+bool missing(const std::string& path) {
+    return ::access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+}
 
 TEST_F(MonitorRootTest, HoldsWhatIsNeededAndNothingElse) {
     std::string host_folder = folder_.path();
     std::string found = inside([&](Failures& failures) {
-        std::set<std::string> expected = {"boot", "cache", "dev", "etc", "proc", "run", "sandbox", "shared", "sys", "tmp", "usr", "var"};
+        std::set<std::string> expected = {"boot",    "cache",  "dev", "etc", "proc", "run",
+                                          "sandbox", "shared", "sys", "tmp", "usr",  "var"};
         for (const std::string& name : entries("/"))
             if (expected.count(name) == 0 && name.rfind("lib", 0) != 0 && name != "bin" && name != "sbin")
                 failures << "/" << name << " is there\n";
         for (const std::string& name : expected)
-            if (entries("/").count(name) == 0) failures << "/" << name << " is not there\n";
+            if (entries("/").count(name) == 0)
+                failures << "/" << name << " is not there\n";
         CHECK_HERE(contents("/boot/vmlinux") == "kernel");
         CHECK_HERE(contents("/boot/initrd.img") == "image");
         CHECK_HERE(!writable("/boot/vmlinux"));
@@ -151,12 +170,14 @@ TEST_F(MonitorRootTest, DoesWithoutACacheThatCannotBeMade) {
 
 TEST_F(MonitorRootTest, KvmsNodeIsQemus) {
     struct stat host {};
-    if (::stat("/dev/kvm", &host) != 0) GTEST_SKIP() << "needs /dev/kvm";
+    if (::stat("/dev/kvm", &host) != 0)
+        GTEST_SKIP() << "needs /dev/kvm";
     root_.use_kvm = true;
     std::string found = inside([&](Failures& failures) {
         struct stat info {};
         CHECK_HERE(::stat("/dev/kvm", &info) == 0);
-        CHECK_HERE(info.st_rdev == host.st_rdev && info.st_uid == root_.qemu_uid && info.st_gid == root_.qemu_gid);
+        CHECK_HERE(info.st_rdev == host.st_rdev && info.st_uid == root_.qemu_uid &&
+                   info.st_gid == root_.qemu_gid);
     });
     EXPECT_EQ(found, "");
     struct stat after {};
@@ -164,10 +185,42 @@ TEST_F(MonitorRootTest, KvmsNodeIsQemus) {
     EXPECT_EQ(after.st_uid, host.st_uid);
 }
 
+TEST_F(MonitorRootTest, BindsConfiguredProgramsWhereverTheyAre) {
+    write(folder_ / "emulator", "program");
+    root_.readonly_paths = {folder_ / "emulator", "/usr/bin/env", "/bin/sh"};
+    EXPECT_EQ(inside([&](Failures& failures) {
+                  CHECK_HERE(contents(folder_ / "emulator") == "program");
+                  CHECK_HERE(!writable(folder_ / "emulator"));
+                  CHECK_HERE(::access("/usr/bin/env", X_OK) == 0);
+              }),
+              "");
+}
+
+TEST_F(MonitorRootTest, TakesTheReaperAlong) {
+    // As the monitor does it: its parent, pid 1, has the namespace's old root.
+    EXPECT_EQ(inside([&](Failures& failures) {
+                  pid_t child = ::fork();
+                  if (child == 0) {
+                      bool entered = enter_monitor_root(root_again()).ok();
+                      struct stat own {};
+                      struct stat parents {};
+                      ::stat("/", &own);
+                      ::stat("/proc/1/root/", &parents);
+                      ::_exit(entered && own.st_dev == parents.st_dev && own.st_ino == parents.st_ino ? 0
+                                                                                                      : 1);
+                  }
+                  int status = 1;
+                  ::waitpid(child, &status, 0);
+                  CHECK_HERE(status == 0);
+              }),
+              "");
+}
+
 TEST_F(MonitorRootTest, MissingKernelIsNamed) {
     root_.kernel_path = folder_ / "none";
-    EXPECT_NE(inside([](Failures&) {}).find("make the monitor's root: clone the mount of " + (folder_ / "none")),
-              std::string::npos);
+    EXPECT_NE(
+        inside([](Failures&) {}).find("make the monitor's root: clone the mount of " + (folder_ / "none")),
+        std::string::npos);
 }
 
 TEST_F(MonitorRootTest, WorksInAChrootThatIsNoMountPoint) {
@@ -185,9 +238,11 @@ TEST_F(MonitorRootTest, WorksInAChrootThatIsNoMountPoint) {
     auto enter_jail = [&] {
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
         for (const char* name : {"usr", "proc", "dev"})
-            ::mount((std::string("/") + name).c_str(), (jail + "/" + name).c_str(), nullptr, MS_BIND | MS_REC, nullptr);
+            ::mount((std::string("/") + name).c_str(), (jail + "/" + name).c_str(), nullptr, MS_BIND | MS_REC,
+                    nullptr);
         ::mount("proc", (jail + "/proc").c_str(), "proc", 0, nullptr);
-        if (::chroot(jail.c_str()) != 0 || ::chdir("/") != 0) ::_exit(4);
+        if (::chroot(jail.c_str()) != 0 || ::chdir("/") != 0)
+            ::_exit(4);
     };
     std::string found = inside(
         [&](Failures& failures) {
@@ -275,7 +330,8 @@ TEST_F(MonitorRootTest, RefusesPathsThatLeadElsewhere) {
     ASSERT_TRUE(os::make_folders(tree, 0755).ok());
     os::Fd fd = clone(tree);
     EXPECT_EQ(inside([&](Failures& failures) {
-                  for (const char* path : {"", "/", "..", "../etc", "a/../b", "a//b", "a/", "/a", "a/.", "a b", "a\n"}) {
+                  for (const char* path :
+                       {"", "/", "..", "../etc", "a/../b", "a//b", "a/", "/a", "a/.", "a b", "a\n"}) {
                       auto attached = attach_tree(fd.get(), path, {});
                       if (attached.ok() || attached.error().kind() != ErrorKind::invalid_argument)
                           failures << "`" << path << "` was taken\n";

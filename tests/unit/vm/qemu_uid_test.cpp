@@ -20,7 +20,8 @@ TEST(QemuUid, IsInTheRangeAndTheSameAgain) {
         ASSERT_TRUE(lease.ok()) << lease.error().to_string();
         EXPECT_GE(lease->uid, qemu_uid_base);
         EXPECT_LT(lease->uid, qemu_uid_base + qemu_uid_count);
-        if (round == 0) first = lease->uid;
+        if (round == 0)
+            first = lease->uid;
         EXPECT_EQ(lease->uid, first);
     }
 }

@@ -48,19 +48,24 @@ TEST(Reaper, ReapsOrphansAndGoesOn) {
         pid_t parent = ::fork();
         if (parent == 0) {
             pid_t orphan = ::fork();
-            if (orphan == 0) ::_exit(3);
+            if (orphan == 0)
+                ::_exit(3);
             ::_exit(0);
         }
         ::waitpid(parent, nullptr, 0);
-        // The orphan has to disappear, not to stay as a zombie of the reaper's: its parent has one other child, us.
+        // The orphan has to disappear, not to stay as a zombie of the reaper's: its parent has one other
+        // child, us.
         std::string path = "/proc/self/task/" + std::to_string(::getppid()) + "/children";
         path.replace(6, 4, std::to_string(::getppid()));
         for (int i = 0; i < 1000; ++i) {
             std::array<char, 256> children{};
             os::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-            if (!file) return 2;
-            if (::read(file.get(), children.data(), children.size() - 1) < 0) return 3;
-            if (std::string(children.data()) == std::to_string(::getpid()) + " ") return 0;
+            if (!file)
+                return 2;
+            if (::read(file.get(), children.data(), children.size() - 1) < 0)
+                return 3;
+            if (std::string(children.data()) == std::to_string(::getpid()) + " ")
+                return 0;
             ::usleep(10'000);
         }
         return 1;

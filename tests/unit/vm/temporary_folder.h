@@ -13,7 +13,8 @@ namespace runvm::vm {
 class TemporaryFolder {
 public:
     TemporaryFolder() {
-        if (::mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "mkdtemp failed";
+        if (::mkdtemp(path_.data()) == nullptr)
+            ADD_FAILURE() << "mkdtemp failed";
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;

@@ -61,10 +61,12 @@ TEST(Virtiofsd, NamesTheSettingWhenItIsNotThere) {
 TEST(Virtiofsd, StartsAloneWithItsSocketAndLog) {
     TemporaryFolder folder;
     VirtiofsdOptions options;
-    options.program = {write_script(folder, "cd /proc/$$/fd; for f in 0 1 2 3 4 5 6 7 8 9; do [ ! -e $f ] || printf '%s ' $f; done; "
-                                            "echo; readlink 3; ulimit -n; "
-                                            "cut -d' ' -f6 /proc/$$/stat; echo pid $$; env"),
-                       VirtiofsdKind::rust};
+    options.program = {
+        write_script(folder,
+                     "cd /proc/$$/fd; for f in 0 1 2 3 4 5 6 7 8 9; do [ ! -e $f ] || printf '%s ' $f; done; "
+                     "echo; readlink 3; ulimit -n; "
+                     "cut -d' ' -f6 /proc/$$/stat; echo pid $$; env"),
+        VirtiofsdKind::rust};
     options.shared_folder = "/shared";
     options.socket_path = folder / "socket";
     options.log_path = folder / "log";

@@ -23,6 +23,8 @@ protected:
     PairPorts()
         : io_(kj::setupAsyncIo()), control_(io_.provider->newTwoWayPipe()), streams_(io_.provider->newTwoWayPipe()) {}
 
+    ~PairPorts() noexcept override = default; // kj's promises may throw in theirs
+
     kj::Promise<void> host(PortRole role, uint8_t number) {
         auto& stream = role == PortRole::control ? *control_.ends[0] : *streams_.ends[0];
         return channel::handshake_host(stream, role, nonce(number)).eagerlyEvaluate(nullptr);
@@ -77,6 +79,8 @@ TEST_F(PairPorts, FailsWhenAPortBreaks) {
 class Secret : public testing::Test {
 protected:
     Secret() : io_(kj::setupAsyncIo()), pipe_(io_.provider->newTwoWayPipe()) {}
+
+    ~Secret() noexcept override = default;
 
     bool check(const std::string& sent) {
         auto checked = check_secret(*pipe_.ends[1], secret_);

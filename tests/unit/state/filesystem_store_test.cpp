@@ -255,12 +255,14 @@ TEST_F(FilesystemStoreTest, AFullDiskLeavesNothingHalfMade) {
         while (os::write_file_atomically(path("filler" + std::to_string(entries(root()))),
                                          std::string(4096, 'x'), 0600, false)) {
         }
+        size_t before = entries(root());
         auto reserved = store_->reserve("two");
         ASSERT_FALSE(reserved.ok());
         EXPECT_EQ(reserved.error().errno_value(), ENOSPC);
         EXPECT_THAT(reserved.error().to_string(), HasSubstr("container two: "));
         EXPECT_THAT(reserved.error().to_string(), HasSubstr(root()));
         EXPECT_THAT(store_->list().value(), ElementsAre("one"));
+        EXPECT_EQ(entries(root()), before);
 
         Container changed = container;
         changed.status = Status::stopped;

@@ -12,7 +12,8 @@ Result<int> check(const Call& call) {
         config = *std::move(loaded);
         findings.push_back({"config", cli::Finding::Status::ok, "read, or defaults", ""});
     } else {
-        findings.push_back({"config", cli::Finding::Status::fail, loaded.error().to_string(), "correct the file"});
+        findings.push_back(
+            {"config", cli::Finding::Status::fail, loaded.error().to_string(), "correct the file"});
     }
     findings.push_back(probes::user());
     findings.push_back(probes::accelerator(config));

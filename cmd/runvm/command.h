@@ -35,7 +35,8 @@ Result<int> state(const Call& call);
 /// The configuration file, the layout and the store, as the global flags say.
 Result<runtime::Context> make_context(const Call& call);
 
-/// The configuration that `make_context` takes: --config, or <etc>/config.toml if that exists, or the defaults.
+/// The configuration that `make_context` takes: --config, or <etc>/config.toml if that exists, or the
+/// defaults.
 Result<config::Config> load_config(const cli::Values& globals, const runtime::Layout& layout);
 
 /// --root, or the default: made absolute. Under XDG_RUNTIME_DIR the folder is made.
@@ -53,7 +54,8 @@ Result<int> preserved_fds(const cli::Values& flags);
 /// Writes to stdout; a full disk or a closed pipe is an error.
 Result<int> print(std::string_view text);
 
-/// The text of --version, without its last newline: the first line without "runvm version ", then "commit:", "spec:".
+/// The text of --version, without its last newline: the first line without "runvm version ", then "commit:",
+/// "spec:".
 std::string version_details();
 
 } // namespace runvm::commands

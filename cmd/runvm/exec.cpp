@@ -22,7 +22,8 @@ Result<runtime::ExecOptions> exec_options(const Call& call) {
     RUNVM_ASSIGN(options.id, container_id(call));
     options.args.assign(call.line.arguments.begin() + 1, call.line.arguments.end());
     // `exec ID -- command`, as runc's man page writes it
-    if (!options.args.empty() && options.args.front() == "--") options.args.erase(options.args.begin());
+    if (!options.args.empty() && options.args.front() == "--")
+        options.args.erase(options.args.begin());
     options.process_file = flags.text("process");
     options.env = flags.texts("env");
     options.cwd = flags.text("cwd");
@@ -36,10 +37,12 @@ Result<runtime::ExecOptions> exec_options(const Call& call) {
     RUNVM_ASSIGN(options.preserve_fds, preserved_fds(flags));
     options.tty = flags.boolean("tty");
     options.detach = flags.boolean("detach");
-    if (flags.given("no-new-privs")) options.no_new_privileges = flags.boolean("no-new-privs");
+    if (flags.given("no-new-privs"))
+        options.no_new_privileges = flags.boolean("no-new-privs");
     options.ignore_paused = flags.boolean("ignore-paused");
     for (const char* name : {"apparmor", "process-label"}) {
-        if (flags.given(name)) call.log.debug(std::string("--") + name + " has no effect inside the guest");
+        if (flags.given(name))
+            call.log.debug(std::string("--") + name + " has no effect inside the guest");
     }
     return options;
 }

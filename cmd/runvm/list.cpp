@@ -17,7 +17,8 @@ Result<std::vector<state::Container>> load_all(state::Store& store) {
         if (container) {
             containers.push_back(*std::move(container));
         } else if (container.error().kind() != ErrorKind::not_found) { // deleted meanwhile
-            std::fprintf(stderr, "load container %s: %s\n", id.c_str(), container.error().to_string().c_str());
+            std::fprintf(stderr, "load container %s: %s\n", id.c_str(),
+                         container.error().to_string().c_str());
         }
     }
     return containers;
@@ -31,13 +32,16 @@ Result<int> list(const Call& call) {
     if (flags.boolean("quiet")) {
         RUNVM_ASSIGN(const std::vector<std::string> ids, context.store->list());
         std::string text;
-        for (const std::string& id : ids) text += id + "\n";
+        for (const std::string& id : ids)
+            text += id + "\n";
         return print(text);
     }
     RUNVM_ASSIGN(const std::vector<state::Container> containers, load_all(*context.store));
     const std::string format = flags.text("format");
-    if (format == "table") return print(oci::list_table(containers));
-    if (format == "json") return print(oci::list_json(containers) + "\n");
+    if (format == "table")
+        return print(oci::list_table(containers));
+    if (format == "json")
+        return print(oci::list_json(containers));
     return Error(ErrorKind::invalid_argument, "invalid format option");
 }
 

@@ -1,4 +1,5 @@
-// runvm: the command line. Parses, sets the log up, calls the command, and reports its error where callers look.
+// runvm: the command line. Parses, sets the log up, calls the command, and reports its error where callers
+// look.
 
 #include "cli/help.h"
 #include "command.h"
@@ -23,10 +24,10 @@ struct Entry {
 };
 
 constexpr Entry entries[] = {
-    {"check", commands::check},       {"create", commands::create}, {"delete", commands::delete_container},
-    {"exec", commands::exec},         {"features", commands::features}, {"kill", commands::kill},
-    {"list", commands::list},         {"run", commands::run},       {"spec", commands::spec},
-    {"start", commands::start},       {"state", commands::state},
+    {"check", commands::check}, {"create", commands::create},     {"delete", commands::delete_container},
+    {"exec", commands::exec},   {"features", commands::features}, {"kill", commands::kill},
+    {"list", commands::list},   {"run", commands::run},           {"spec", commands::spec},
+    {"start", commands::start}, {"state", commands::state},
 };
 
 std::string help_of(const Invocation& line) {
@@ -43,18 +44,22 @@ int refuse(const Invocation& line, oci::Log& log) {
 
 int run_command(const Invocation& line, oci::Log& log) {
     const auto* entry = std::ranges::find(entries, line.command->name, &Entry::name);
-    if (entry == std::end(entries)) throw std::logic_error("no function for " + std::string(line.command->name));
+    if (entry == std::end(entries))
+        throw std::logic_error("no function for " + std::string(line.command->name));
     auto status = entry->run({line, log});
-    if (status) return *status;
+    if (status)
+        return *status;
     log.error(oci::for_caller(status.error()));
     return oci::exit_code(status.error(), line.command->name);
 }
 
 int run(const std::vector<std::string>& words) {
     const Invocation line = cli::parse(words);
-    if (line.action == Invocation::Action::show_help) return commands::print(help_of(line)) ? 0 : 1;
+    if (line.action == Invocation::Action::show_help)
+        return commands::print(help_of(line)) ? 0 : 1;
     if (line.action == Invocation::Action::show_version) {
-        const std::string text = std::string(cli::program_name) + " version " + commands::version_details() + "\n";
+        const std::string text =
+            std::string(cli::program_name) + " version " + commands::version_details() + "\n";
         return commands::print(text) ? 0 : 1;
     }
     const cli::Values& globals = line.globals;
@@ -82,7 +87,8 @@ int run(const std::vector<std::string>& words) {
 } // namespace runvm
 
 int main(int argc, char** argv) {
-    // A caller that does not read stdout gets an error and an exit status, not a dead process in the middle of a create.
+    // A caller that does not read stdout gets an error and an exit status, not a dead process in the middle
+    // of a create.
     std::signal(SIGPIPE, SIG_IGN);
     try {
         return runvm::run({argv, argv + argc});

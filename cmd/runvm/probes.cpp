@@ -48,7 +48,8 @@ std::string find_in_path(const std::string& program) {
     while (begin < folders.size()) {
         const size_t end = std::min(folders.find(':', begin), folders.size());
         const std::string candidate = folders.substr(begin, end - begin) + "/" + program;
-        if (end > begin && is_executable_file(candidate)) return candidate;
+        if (end > begin && is_executable_file(candidate))
+            return candidate;
         begin = end + 1;
     }
     return "";
@@ -57,8 +58,10 @@ std::string find_in_path(const std::string& program) {
 Finding readable_file(const std::string& name, const std::string& path, const std::string& next_step) {
     struct stat info {};
     const bool found = stat(path.c_str(), &info) == 0;
-    if (!found || !S_ISREG(info.st_mode)) return {name, Status::fail, path + " is missing", next_step};
-    if (info.st_size == 0) return {name, Status::fail, path + " is empty", next_step};
+    if (!found || !S_ISREG(info.st_mode))
+        return {name, Status::fail, path + " is missing", next_step};
+    if (info.st_size == 0)
+        return {name, Status::fail, path + " is empty", next_step};
     if (access(path.c_str(), R_OK) != 0)
         return {name, Status::fail, path + " cannot be read", "make it readable: chmod a+r " + path};
     return good(name, path + ", " + std::to_string((info.st_size + 1023) / 1024) + " KiB");
@@ -67,11 +70,14 @@ Finding readable_file(const std::string& name, const std::string& path, const st
 /// A line of /proc/meminfo, in MiB; 0 if it is not there.
 uint64_t meminfo_mib(const std::string& key) {
     auto text = os::read_file("/proc/meminfo");
-    if (!text) return 0;
+    if (!text)
+        return 0;
     const size_t at = text->find(key + ":");
-    if (at == std::string::npos) return 0;
+    if (at == std::string::npos)
+        return 0;
     const size_t digits = text->find_first_of("0123456789", at);
-    if (digits == std::string::npos) return 0;
+    if (digits == std::string::npos)
+        return 0;
     uint64_t kib = 0;
     std::from_chars(text->data() + digits, text->data() + text->size(), kib);
     return kib / 1024;
@@ -79,14 +85,16 @@ uint64_t meminfo_mib(const std::string& key) {
 
 /// The folder itself, or the nearest one above it that exists.
 std::string existing_ancestor(std::string path) {
-    while (path.size() > 1 && access(path.c_str(), F_OK) != 0) path = path.substr(0, path.rfind('/'));
+    while (path.size() > 1 && access(path.c_str(), F_OK) != 0)
+        path = path.substr(0, path.rfind('/'));
     return path.empty() ? "/" : path;
 }
 
 } // namespace
 
 Finding user() {
-    if (geteuid() == 0) return good("user", "root");
+    if (geteuid() == 0)
+        return good("user", "root");
     return {"user", Status::fail, "uid " + std::to_string(geteuid()),
             "run runvm as root: it makes namespaces, mounts and cgroups on the host"};
 }
@@ -98,19 +106,23 @@ Finding accelerator(const config::Config& config) {
                 "make KVM usable, or set hypervisor.accelerator to \"auto\" or \"tcg\""};
     }
     const std::string detail = choice->name + ": " + choice->reason;
-    if (choice->name == "kvm") return good("accelerator", detail);
-    if (config.hypervisor.accelerator == "tcg") return good("accelerator", "tcg, as configured");
+    if (choice->name == "kvm")
+        return good("accelerator", detail);
+    if (config.hypervisor.accelerator == "tcg")
+        return good("accelerator", "tcg, as configured");
     return {"accelerator", Status::warn, detail,
             "guests are emulated, which is slow: use a machine where KVM works"};
 }
 
 Finding vsock(const config::Config& config) {
     const os::Fd device(open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC));
-    if (device) return good("vsock", "/dev/vhost-vsock");
+    if (device)
+        return good("vsock", "/dev/vhost-vsock");
     const int reason = errno;
     const bool needed = config.channel.type == "vsock";
     const std::string detail = std::string("/dev/vhost-vsock: ") + std::strerror(reason);
-    std::string next = reason == ENOENT ? "load the module: modprobe vhost_vsock" : "give access to /dev/vhost-vsock";
+    std::string next =
+        reason == ENOENT ? "load the module: modprobe vhost_vsock" : "give access to /dev/vhost-vsock";
     next += needed ? ", or set channel.type to \"serial\"" : "; until then virtio-serial is used";
     return {"vsock", needed ? Status::fail : Status::warn, detail, next};
 }
@@ -118,18 +130,21 @@ Finding vsock(const config::Config& config) {
 Finding emulator(const config::Config& config) {
     const std::string& configured = config.hypervisor.emulator;
     const std::string path = configured.empty() ? find_in_path("qemu-system-x86_64") : configured;
-    if (!path.empty() && is_executable_file(path)) return good("qemu", path);
+    if (!path.empty() && is_executable_file(path))
+        return good("qemu", path);
     return {"qemu", Status::fail, (path.empty() ? "qemu-system-x86_64" : path) + " is missing",
-            configured.empty() ? "install it: apt install qemu-system-x86" : "correct hypervisor.emulator in config.toml"};
+            configured.empty() ? "install it: apt install qemu-system-x86"
+                               : "correct hypervisor.emulator in config.toml"};
 }
 
 Finding libvirt_driver(const config::Config& config) {
     if (!config.libvirt.uri.starts_with("qemu:///embed"))
         return good("libvirt", "the daemon of " + config.libvirt.uri + " is used");
-    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib",
-                               "/usr/local/lib"}) {
+    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64",
+                               "/usr/lib", "/usr/local/lib"}) {
         const std::string path = std::string(folder) + "/libvirt/connection-driver/libvirt_driver_qemu.so";
-        if (access(path.c_str(), R_OK) == 0) return good("libvirt", path);
+        if (access(path.c_str(), R_OK) == 0)
+            return good("libvirt", path);
     }
     return {"libvirt", Status::fail, "libvirt's QEMU driver is missing",
             "install it: apt install libvirt-daemon-driver-qemu (it needs no daemon)"};
@@ -170,7 +185,8 @@ Finding image(const config::Config& config, const runtime::Layout& layout) {
 
 Finding namespaces() {
     const pid_t child = fork();
-    if (child < 0) return {"namespaces", Status::fail, "no process can be started", "free memory or raise the limit"};
+    if (child < 0)
+        return {"namespaces", Status::fail, "no process can be started", "free memory or raise the limit"};
     if (child == 0) {
         const int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
         _exit(unshare(flags) == 0 ? 0 : errno);
@@ -178,10 +194,13 @@ Finding namespaces() {
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return good("namespaces", "mount, pid, network, ipc, uts");
-    const std::string reason = WIFEXITED(status) ? std::strerror(WEXITSTATUS(status)) : "the probe was killed";
-    return {"namespaces", Status::fail, "new namespaces cannot be made: " + reason,
-            "run runvm as root with CAP_SYS_ADMIN, on a kernel with mount, pid, network, ipc and uts namespaces"};
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return good("namespaces", "mount, pid, network, ipc, uts");
+    const std::string reason =
+        WIFEXITED(status) ? std::strerror(WEXITSTATUS(status)) : "the probe was killed";
+    return {
+        "namespaces", Status::fail, "new namespaces cannot be made: " + reason,
+        "run runvm as root with CAP_SYS_ADMIN, on a kernel with mount, pid, network, ipc and uts namespaces"};
 }
 
 Finding cgroup() {
@@ -189,7 +208,8 @@ Finding cgroup() {
     if (statfs("/sys/fs/cgroup", &info) != 0)
         return {"cgroup", Status::warn, "/sys/fs/cgroup is missing",
                 "mount it, or limits of containers have no effect on the host"};
-    if (info.f_type == CGROUP2_SUPER_MAGIC) return good("cgroup", "version 2");
+    if (info.f_type == CGROUP2_SUPER_MAGIC)
+        return good("cgroup", "version 2");
     const bool hybrid = statfs("/sys/fs/cgroup/unified", &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC;
     return good("cgroup", hybrid ? "version 1, with version 2 beside it (hybrid)" : "version 1");
 }
@@ -198,8 +218,8 @@ Finding memory(const config::Config& config) {
     const uint64_t available_mib = meminfo_mib("MemAvailable");
     const std::string detail = std::to_string(available_mib) + " MiB available";
     if (available_mib < smallest_memory_mib)
-        return {"memory", Status::fail, detail, "free some: even a small guest needs " +
-                                                    std::to_string(smallest_memory_mib) + " MiB"};
+        return {"memory", Status::fail, detail,
+                "free some: even a small guest needs " + std::to_string(smallest_memory_mib) + " MiB"};
     if (available_mib < config.hypervisor.memory_mib)
         return {"memory", Status::warn, detail,
                 "a guest may use " + std::to_string(config.hypervisor.memory_mib) +

@@ -5,7 +5,8 @@ namespace runvm::commands {
 Result<int> run(const Call& call) {
     const cli::Values& flags = call.line.flags;
     runtime::RunOptions options;
-    RUNVM_ASSIGN(static_cast<runtime::CreateOptions&>(options), create_options(call).context("runvm run failed"));
+    RUNVM_ASSIGN(static_cast<runtime::CreateOptions&>(options),
+                 create_options(call).context("runvm run failed"));
     options.detach = flags.boolean("detach");
     options.keep = flags.boolean("keep");
     options.no_subreaper = flags.boolean("no-subreaper");

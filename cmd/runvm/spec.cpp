@@ -18,7 +18,8 @@ Result<int> spec(const Call& call) {
     os::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file && errno == EEXIST)
         return Error(ErrorKind::already_exists, "File " + path + " exists. Remove it first");
-    if (!file) return system_error("create " + path);
+    if (!file)
+        return system_error("create " + path);
     const std::string text =
         flags.boolean("rootless") ? oci::rootless_spec(geteuid(), getegid()) : oci::default_spec();
     auto written = os::write_all(file.get(), text, path);

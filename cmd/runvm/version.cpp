@@ -1,6 +1,6 @@
+#include "version.h"
 #include "command.h"
 #include "oci/fields.h"
-#include "version.h"
 
 namespace runvm::commands {
 

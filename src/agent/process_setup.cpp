@@ -33,8 +33,12 @@ constexpr size_t max_filter_instructions = 4096; // the kernel's BPF_MAXINSNS
 constexpr rlim_t default_open_files = 1024;
 
 Result<void> change_folder(const std::string& path) {
-    if (::chdir(path.c_str()) != 0) return system_error("chdir to cwd (\"" + path + "\") set in config.json");
-    return {};
+    if (::chdir(path.c_str()) == 0) return {};
+    // The user's mistake, as a missing command is: callers tell 126 and 127 by runc's words (container_linux.go).
+    Error error = system_error("chdir to cwd (\"" + path + "\") set in config.json failed");
+    bool missing = error.errno_value() == ENOENT || error.errno_value() == ENOTDIR;
+    return Error(missing ? ErrorKind::command_not_found : ErrorKind::command_not_executable, error.message(),
+                 error.errno_value());
 }
 
 /// A working directory outside of the root is a way out (CVE-2024-21626).

@@ -16,7 +16,8 @@ constexpr std::string_view signals = "HUP INT QUIT ABRT KILL USR1 USR2 TERM CONT
 std::vector<const Command*> visible_commands() {
     std::vector<const Command*> result;
     for (const Command& command : commands()) {
-        if (command.available) result.push_back(&command);
+        if (command.available)
+            result.push_back(&command);
     }
     return result;
 }
@@ -24,7 +25,8 @@ std::vector<const Command*> visible_commands() {
 std::vector<const Flag*> visible_flags(std::span<const Flag> flags) {
     std::vector<const Flag*> result;
     for (const Flag& flag : flags) {
-        if (!flag.hidden) result.push_back(&flag);
+        if (!flag.hidden)
+            result.push_back(&flag);
     }
     return result;
 }
@@ -32,14 +34,17 @@ std::vector<const Flag*> visible_flags(std::span<const Flag> flags) {
 /// "--bundle|-b", or "--keep".
 std::string spellings(const Flag& flag, std::string_view separator) {
     std::string out = "--" + std::string(flag.name);
-    if (!flag.alias.empty()) out += std::string(separator) + "-" + std::string(flag.alias);
+    if (!flag.alias.empty())
+        out += std::string(separator) + "-" + std::string(flag.alias);
     return out;
 }
 
 std::string all_spellings(std::span<const Flag> flags) {
     std::string out;
-    for (const Flag* flag : visible_flags(flags)) out += spellings(*flag, " ") + " ";
-    if (find_flag(flags, help_flag.name) == nullptr) out += spellings(help_flag, " ") + " ";
+    for (const Flag* flag : visible_flags(flags))
+        out += spellings(*flag, " ") + " ";
+    if (find_flag(flags, help_flag.name) == nullptr)
+        out += spellings(help_flag, " ") + " ";
     out.pop_back();
     return out;
 }
@@ -48,7 +53,8 @@ std::string all_spellings(std::span<const Flag> flags) {
 std::string bash_value_cases(std::span<const Flag> flags, std::string_view indent) {
     std::string out;
     for (const Flag* flag : visible_flags(flags)) {
-        if (!takes_value(*flag)) continue;
+        if (!takes_value(*flag))
+            continue;
         out += std::string(indent) + spellings(*flag, " | ") + ")";
         switch (flag->completion) {
         case Completion::none:
@@ -105,12 +111,16 @@ _runvm() {
 std::string bash_skip_value(const std::string& command, std::span<const Flag> flags) {
     std::string patterns;
     for (const Flag& flag : flags) {
-        if (!takes_value(flag)) continue;
-        if (!patterns.empty()) patterns += " | ";
+        if (!takes_value(flag))
+            continue;
+        if (!patterns.empty())
+            patterns += " | ";
         patterns += command + ":--" + std::string(flag.name);
-        if (!flag.alias.empty()) patterns += " | " + command + ":-" + std::string(flag.alias);
+        if (!flag.alias.empty())
+            patterns += " | " + command + ":-" + std::string(flag.alias);
     }
-    if (patterns.empty()) return "";
+    if (patterns.empty())
+        return "";
     return "            " + patterns + ")\n                [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))\n" +
            "                ;;\n";
 }
@@ -123,7 +133,8 @@ std::string bash_command(const Command& command) {
                "                return\n            fi\n";
     }
     const std::string cases = bash_value_cases(command.flags, "                ");
-    if (!cases.empty()) out += "            case $prev in\n" + cases + "            esac\n";
+    if (!cases.empty())
+        out += "            case $prev in\n" + cases + "            esac\n";
     out += "            if [[ $cur == -* ]]; then\n                __runvm_words \"" +
            all_spellings(command.flags) + "\"\n";
     if (command.arguments != Arguments::none)
@@ -141,7 +152,8 @@ std::string zsh_quote(std::string_view text) {
         if (c == '\'') {
             out += "'\\''";
         } else {
-            if (c == '[' || c == ']' || c == ':' || c == '\\') out += '\\';
+            if (c == '[' || c == ']' || c == ':' || c == '\\')
+                out += '\\';
             out += c;
         }
     }
@@ -155,12 +167,16 @@ std::string zsh_flag(const Flag& flag) {
     std::string value;
     if (takes_value(flag)) {
         value = ":" + zsh_quote(flag.placeholder) + ":";
-        if (flag.completion == Completion::file) value += "_files";
-        if (flag.completion == Completion::folder) value += "_files -/";
-        if (flag.completion == Completion::choices) value += "(" + std::string(flag.choices) + ")";
+        if (flag.completion == Completion::file)
+            value += "_files";
+        if (flag.completion == Completion::folder)
+            value += "_files -/";
+        if (flag.completion == Completion::choices)
+            value += "(" + std::string(flag.choices) + ")";
     }
     const std::string equals = takes_value(flag) ? "=" : "";
-    if (flag.alias.empty()) return "'" + std::string(is_list ? "*" : "") + name + equals + text + value + "'";
+    if (flag.alias.empty())
+        return "'" + std::string(is_list ? "*" : "") + name + equals + text + value + "'";
     const std::string alias = "-" + std::string(flag.alias);
     const std::string guard = is_list ? "'*'" : "'(" + name + " " + alias + ")'";
     return guard + "{" + name + equals + "," + alias + "}'" + text + value + "'";
@@ -168,8 +184,10 @@ std::string zsh_flag(const Flag& flag) {
 
 std::string zsh_flags(std::span<const Flag> flags, std::string_view indent) {
     std::string out;
-    for (const Flag* flag : visible_flags(flags)) out += std::string(indent) + zsh_flag(*flag) + " \\\n";
-    if (find_flag(flags, help_flag.name) == nullptr) out += std::string(indent) + zsh_flag(help_flag) + " \\\n";
+    for (const Flag* flag : visible_flags(flags))
+        out += std::string(indent) + zsh_flag(*flag) + " \\\n";
+    if (find_flag(flags, help_flag.name) == nullptr)
+        out += std::string(indent) + zsh_flag(help_flag) + " \\\n";
     return out;
 }
 
@@ -189,7 +207,8 @@ std::string zsh_arguments(const Command& command) {
 std::string fish_quote(std::string_view text) {
     std::string out = "'";
     for (char c : text) {
-        if (c == '\'' || c == '\\') out += '\\';
+        if (c == '\'' || c == '\\')
+            out += '\\';
         out += c;
     }
     return out + "'";
@@ -197,12 +216,17 @@ std::string fish_quote(std::string_view text) {
 
 std::string fish_flag(const Flag& flag, std::string_view condition) {
     std::string out = "complete -c runvm -n " + fish_quote(condition) + " -l " + std::string(flag.name);
-    if (!flag.alias.empty()) out += " -s " + std::string(flag.alias);
+    if (!flag.alias.empty())
+        out += " -s " + std::string(flag.alias);
     if (takes_value(flag)) {
-        if (flag.completion == Completion::file) out += " -r -F";
-        if (flag.completion == Completion::folder) out += " -x -a '(__fish_complete_directories)'";
-        if (flag.completion == Completion::choices) out += " -x -a " + fish_quote(flag.choices);
-        if (flag.completion == Completion::none) out += " -x";
+        if (flag.completion == Completion::file)
+            out += " -r -F";
+        if (flag.completion == Completion::folder)
+            out += " -x -a '(__fish_complete_directories)'";
+        if (flag.completion == Completion::choices)
+            out += " -x -a " + fish_quote(flag.choices);
+        if (flag.completion == Completion::none)
+            out += " -x";
     }
     return out + " -d " + fish_quote(flag.help) + "\n";
 }
@@ -211,7 +235,8 @@ std::string fish_flag(const Flag& flag, std::string_view condition) {
 
 std::string bash_completion() {
     std::string names = "help";
-    for (const Command* command : visible_commands()) names += " " + std::string(command->name);
+    for (const Command* command : visible_commands())
+        names += " " + std::string(command->name);
 
     std::string out = "# bash completion for runvm\n" + std::string(made_by) + std::string(bash_start);
     out += bash_skip_value("", global_flags());
@@ -231,7 +256,8 @@ std::string bash_completion() {
     out += "            esac\n            if [[ $cur == -* ]]; then\n                __runvm_words \"" +
            all_spellings(global_flags()) + "\"\n            else\n                __runvm_words \"" + names +
            "\"\n            fi\n            ;;\n";
-    for (const Command* command : visible_commands()) out += bash_command(*command);
+    for (const Command* command : visible_commands())
+        out += bash_command(*command);
     out += "        help | h) __runvm_words \"" + names + "\" ;;\n    esac\n}\n\ncomplete -F _runvm runvm\n";
     return out;
 }
@@ -272,14 +298,16 @@ _runvm() {
         out += "        " + std::string(command->name) + ")\n            _arguments" + only_before + " \\\n" +
                zsh_flags(command->flags, "                ");
         const std::string arguments = zsh_arguments(*command);
-        out += "                " + (arguments.empty() ? "'*: :_message \"no arguments\"'" : arguments) + " ;;\n";
+        out += "                " + (arguments.empty() ? "'*: :_message \"no arguments\"'" : arguments) +
+               " ;;\n";
     }
     return out + "        help) __runvm_commands ;;\n    esac\n}\n\n_runvm \"$@\"\n";
 }
 
 std::string fish_completion() {
     std::string names;
-    for (const Command* command : visible_commands()) names += std::string(command->name) + " ";
+    for (const Command* command : visible_commands())
+        names += std::string(command->name) + " ";
     names += "help";
 
     std::string out = "# fish completion for runvm\n" + std::string(made_by) + "\n";
@@ -294,14 +322,16 @@ std::string fish_completion() {
     out += "complete -c runvm -f\n";
     const std::string no_command = "not __fish_seen_subcommand_from " + names;
     for (const Command* command : visible_commands())
-        out += "complete -c runvm -n " + fish_quote(no_command) + " -a " + std::string(command->name) + " -d " +
-               fish_quote(command->summary) + "\n";
+        out += "complete -c runvm -n " + fish_quote(no_command) + " -a " + std::string(command->name) +
+               " -d " + fish_quote(command->summary) + "\n";
     out += "complete -c runvm -n " + fish_quote(no_command) + " -a help -d 'show help'\n";
-    for (const Flag* flag : visible_flags(global_flags())) out += fish_flag(*flag, no_command);
+    for (const Flag* flag : visible_flags(global_flags()))
+        out += fish_flag(*flag, no_command);
     for (const Command* command : visible_commands()) {
         const std::string seen = "__fish_seen_subcommand_from " + std::string(command->name);
         out += "\n";
-        for (const Flag* flag : visible_flags(command->flags)) out += fish_flag(*flag, seen);
+        for (const Flag* flag : visible_flags(command->flags))
+            out += fish_flag(*flag, seen);
         out += fish_flag(help_flag, seen);
         if (command->arguments != Arguments::none)
             out += "complete -c runvm -n " + fish_quote(seen) + " -a '(__runvm_ids)'\n";

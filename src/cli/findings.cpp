@@ -23,18 +23,23 @@ const char* to_string(Finding::Status status) {
 } // namespace
 
 int exit_status(const std::vector<Finding>& findings) {
-    return std::ranges::any_of(findings, [](const Finding& f) { return f.status == Finding::Status::fail; }) ? 1 : 0;
+    return std::ranges::any_of(findings, [](const Finding& f) { return f.status == Finding::Status::fail; })
+               ? 1
+               : 0;
 }
 
 std::string to_text(const std::vector<Finding>& findings) {
     size_t width = 0;
-    for (const Finding& finding : findings) width = std::max(width, finding.name.size());
+    for (const Finding& finding : findings)
+        width = std::max(width, finding.name.size());
     std::string out;
     for (const Finding& finding : findings) {
         std::string status = to_string(finding.status);
         status.resize(6, ' ');
-        out += status + finding.name + std::string(width - finding.name.size() + 2, ' ') + finding.detail + "\n";
-        if (!finding.next_step.empty()) out += std::string(width + 8, ' ') + "-> " + finding.next_step + "\n";
+        out +=
+            status + finding.name + std::string(width - finding.name.size() + 2, ' ') + finding.detail + "\n";
+        if (!finding.next_step.empty())
+            out += std::string(width + 8, ' ') + "-> " + finding.next_step + "\n";
     }
     return out;
 }

@@ -12,7 +12,7 @@ struct Finding {
         warn, ///< containers run, but slower or with less
         fail, ///< containers cannot run
     };
-    std::string name;      ///< "accelerator": one word, stable for programs
+    std::string name; ///< "accelerator": one word, stable for programs
     Status status = Status::ok;
     std::string detail;    ///< what was found
     std::string next_step; ///< what to do about it; empty only if ok

@@ -98,7 +98,11 @@ constexpr Flag globals[] = {
      .completion = Completion::choices,
      .choices = "true false auto"},
     // runc before 1.4 had it, and old containerd configurations set it (go-runc: Runc.Criu).
-    {.name = "criu", .kind = ValueKind::text, .placeholder = "path", .needed_by = "containerd", .hidden = true},
+    {.name = "criu",
+     .kind = ValueKind::text,
+     .placeholder = "path",
+     .needed_by = "containerd",
+     .hidden = true},
     // Podman's --cgroups=disabled (libpod/oci_conmon_common.go); the flag is crun's.
     {.name = "cgroup-manager",
      .kind = ValueKind::text,
@@ -108,7 +112,10 @@ constexpr Flag globals[] = {
      .choices = "cgroupfs systemd disabled",
      .hidden = true},
     {.name = "help", .alias = "h", .help = "show help", .needed_by = "podman people"},
-    {.name = "version", .alias = "v", .help = "print the version", .needed_by = "containerd podman cri-o people"},
+    {.name = "version",
+     .alias = "v",
+     .help = "print the version",
+     .needed_by = "containerd podman cri-o people"},
 };
 
 constexpr Flag create_flags[] = {
@@ -249,10 +256,11 @@ constexpr Flag check_flags[] = {
 constexpr Command all_commands[] = {
     {.name = "check",
      .summary = "tell what this machine can do, and what to do about what it cannot",
-     .description = "Looks at everything a sandbox needs: hardware acceleration, vsock, virtiofsd, QEMU, libvirt's "
-                    "QEMU driver, the cgroup version, the guest's kernel and image, namespaces, free memory and the "
-                    "run folder. Each finding is ok, warn (works, but slower or with less) or fail, with the next "
-                    "step where there is one.",
+     .description =
+         "Looks at everything a sandbox needs: hardware acceleration, vsock, virtiofsd, QEMU, libvirt's "
+         "QEMU driver, the cgroup version, the guest's kernel and image, namespaces, free memory and the "
+         "run folder. Each finding is ok, warn (works, but slower or with less) or fail, with the next "
+         "step where there is one.",
      .example = "runvm check\nrunvm check --json | jq '.[] | select(.status == \"fail\")'",
      .exit_status = "0 if containers can run here, 1 if something they need is missing.",
      .flags = check_flags,
@@ -260,10 +268,11 @@ constexpr Command all_commands[] = {
     {.name = "create",
      .summary = "create a container",
      .synopsis = container_id,
-     .description = "Starts the container's virtual machine and prepares its process up to the point where \"runvm "
-                    "start\" lets it run.\n\n"
-                    "The bundle is a folder with a specification file named \"config.json\" and a root filesystem. "
-                    "The new container's name, <container-id>, must be unique below --root.",
+     .description =
+         "Starts the container's virtual machine and prepares its process up to the point where \"runvm "
+         "start\" lets it run.\n\n"
+         "The bundle is a folder with a specification file named \"config.json\" and a root filesystem. "
+         "The new container's name, <container-id>, must be unique below --root.",
      .example = "runvm create --bundle /containers/web web\nrunvm start web",
      .flags = create_flags,
      .min_arguments = 1,
@@ -271,8 +280,9 @@ constexpr Command all_commands[] = {
     {.name = "delete",
      .summary = "delete what is left of a container",
      .synopsis = container_id,
-     .description = "Deletes a container that has stopped, or that was created and never started, and frees its "
-                    "name. With --force a running container is ended first.",
+     .description =
+         "Deletes a container that has stopped, or that was created and never started, and frees its "
+         "name. With --force a running container is ended first.",
      .example = "runvm delete web",
      .flags = delete_flags,
      .min_arguments = 1,
@@ -281,19 +291,22 @@ constexpr Command all_commands[] = {
     {.name = "exec",
      .summary = "run another process in a container",
      .synopsis = "<container-id> <command> [command options]  || -p process.json <container-id>",
-     .description = "Runs a process in a container that was created or is running, with the environment, user and "
-                    "limits of the container's own process where the options do not say otherwise.\n\n"
-                    "All words after <container-id> belong to the command: options of runvm exec come first.",
+     .description =
+         "Runs a process in a container that was created or is running, with the environment, user and "
+         "limits of the container's own process where the options do not say otherwise.\n\n"
+         "All words after <container-id> belong to the command: options of runvm exec come first.",
      .example = "runvm exec web ps\nrunvm exec -t -e TERM=xterm web sh -c 'ls /'",
-     .exit_status = "The command's, or 128+n if signal n ended it; 0 with --detach; 255 if runvm itself failed.",
+     .exit_status =
+         "The command's, or 128+n if signal n ended it; 0 with --detach; 255 if runvm itself failed.",
      .flags = exec_flags,
      .min_arguments = 1,
      .flags_after_arguments = false,
      .arguments = Arguments::container_id},
     {.name = "features",
      .summary = "show what runvm supports, as JSON",
-     .description = "Prints the runtime-spec's features document: versions, hooks, mount options, namespaces, "
-                    "capabilities, seccomp.",
+     .description =
+         "Prints the runtime-spec's features document: versions, hooks, mount options, namespaces, "
+         "capabilities, seccomp.",
      .example = "runvm features | jq .linux.namespaces",
      .max_arguments = 0},
     {.name = "kill",
@@ -315,13 +328,15 @@ constexpr Command all_commands[] = {
      .synopsis = container_id,
      .description = bundle_description,
      .example = "cd /containers/web && runvm run web",
-     .exit_status = "The container's, or 128+n if signal n ended it; 0 with --detach; 1 if runvm itself failed.",
+     .exit_status =
+         "The container's, or 128+n if signal n ended it; 0 with --detach; 1 if runvm itself failed.",
      .flags = run_flags,
      .min_arguments = 1,
      .max_arguments = 1},
     {.name = "spec",
      .summary = "write a specification file to start from",
-     .description = "Writes a \"config.json\" that runs sh, to be edited. An existing one is not overwritten.",
+     .description =
+         "Writes a \"config.json\" that runs sh, to be edited. An existing one is not overwritten.",
      .example = "mkdir -p bundle/rootfs\n"
                 "docker export $(docker create busybox) | tar -C bundle/rootfs -xf -\n"
                 "runvm spec --bundle bundle\n"
@@ -339,8 +354,9 @@ constexpr Command all_commands[] = {
     {.name = "state",
      .summary = "print a container's state as JSON",
      .synopsis = container_id,
-     .description = "The status is creating, created, running, paused or stopped. The pid is that of the container's "
-                    "process on the host, 0 when it has stopped.",
+     .description =
+         "The status is creating, created, running, paused or stopped. The pid is that of the container's "
+         "process on the host, 0 when it has stopped.",
      .example = "runvm state web | jq -r .status",
      .min_arguments = 1,
      .max_arguments = 1,
@@ -357,12 +373,14 @@ constexpr Command all_commands[] = {
 } // namespace
 
 const std::string_view program_description =
-    "runvm is used as runc is: by hand, by containerd, Docker, Podman, CRI-O or Buildah. Each container, or each "
+    "runvm is used as runc is: by hand, by containerd, Docker, Podman, CRI-O or Buildah. Each container, or "
+    "each "
     "Kubernetes pod, gets a virtual machine of its own.\n\n"
     "A container is made from a bundle: a folder with a specification file named \"config.json\" and a root "
     "filesystem. To run one:\n\n"
     "    # runvm run -b bundle <container-id>\n\n"
-    "<container-id> is a name that you choose; it must be unique below --root. \"runvm check\" tells whether this "
+    "<container-id> is a name that you choose; it must be unique below --root. \"runvm check\" tells whether "
+    "this "
     "machine has all that is needed.";
 
 const Flag help_flag = {.name = "help", .alias = "h", .help = "show help"};
@@ -381,9 +399,11 @@ const Command* find_command(std::string_view name) {
 }
 
 const Flag* find_flag(std::span<const Flag> flags, std::string_view name) {
-    if (name.empty()) return nullptr;
+    if (name.empty())
+        return nullptr;
     for (const Flag& flag : flags) {
-        if (flag.name == name || flag.alias == name) return &flag;
+        if (flag.name == name || flag.alias == name)
+            return &flag;
     }
     return nullptr;
 }

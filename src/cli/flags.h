@@ -1,6 +1,6 @@
 #pragma once
-// The grammar of runvm's command line as one table. It feeds the parser (parser.h), --help (help.h), the shell
-// completions (completion.h) and the man pages (man_page.h), so that they cannot contradict each other.
+// The grammar of runvm's command line as one table. It feeds the parser (parser.h), --help (help.h), the
+// shell completions (completion.h) and the man pages (man_page.h), so that they cannot contradict each other.
 
 #include <span>
 #include <string_view>
@@ -19,16 +19,17 @@ enum class ValueKind {
 enum class Completion { none, file, folder, choices };
 
 struct Flag {
-    std::string_view name;             ///< without dashes
-    std::string_view alias = {};       ///< one letter, or empty
+    std::string_view name;       ///< without dashes
+    std::string_view alias = {}; ///< one letter, or empty
     ValueKind kind = ValueKind::boolean;
     std::string_view placeholder = {}; ///< the value in help and man page: "path"
     std::string_view default_value = {};
     std::string_view help = {};
-    std::string_view needed_by = {};   ///< the callers that send it, separated by spaces; tested against their lines
+    std::string_view needed_by =
+        {}; ///< the callers that send it, separated by spaces; tested against their lines
     Completion completion = Completion::none;
-    std::string_view choices = {};     ///< separated by spaces, for Completion::choices
-    bool hidden = false;               ///< accepted, but in no help: a no-op that a caller sends
+    std::string_view choices = {}; ///< separated by spaces, for Completion::choices
+    bool hidden = false;           ///< accepted, but in no help: a no-op that a caller sends
 };
 
 /// What a shell offers as a command's arguments.
@@ -43,15 +44,16 @@ struct Command {
     std::string_view exit_status = {}; ///< empty: 0 or 1
     std::span<const Flag> flags = {};
     int min_arguments = 0;
-    int max_arguments = -1;            ///< -1: any number
+    int max_arguments = -1; ///< -1: any number
     /// False: the first argument ends the flags, so that `exec ID sh -c ...` passes -c on.
     bool flags_after_arguments = true;
     Arguments arguments = Arguments::none;
-    bool available = true;             ///< false: runc has it, runvm not yet; in no help
+    bool available = true; ///< false: runc has it, runvm not yet; in no help
 };
 
 inline constexpr std::string_view program_name = "runvm";
-inline constexpr std::string_view program_summary = "Open Container Initiative runtime for containers in virtual machines";
+inline constexpr std::string_view program_summary =
+    "Open Container Initiative runtime for containers in virtual machines";
 extern const std::string_view program_description;
 
 /// --help is every command's; it is in no table of flags.

@@ -47,7 +47,8 @@ std::string indent_lines(std::string_view text, std::string_view indent) {
     std::string out(indent);
     for (char c : text) {
         out += c;
-        if (c == '\n') out += indent;
+        if (c == '\n')
+            out += indent;
     }
     return out;
 }
@@ -56,7 +57,8 @@ using Row = std::pair<std::string, std::string>;
 
 std::string two_columns(const std::vector<Row>& rows) {
     size_t width = 0;
-    for (const auto& [left, right] : rows) width = std::max(width, left.size());
+    for (const auto& [left, right] : rows)
+        width = std::max(width, left.size());
     std::string out;
     for (const auto& [left, right] : rows)
         out += "   " + left + std::string(width - left.size() + 2, ' ') + right + "\n";
@@ -66,7 +68,8 @@ std::string two_columns(const std::vector<Row>& rows) {
 Row option_row(const Flag& flag) {
     const std::string value = takes_value(flag) ? " " + std::string(flag.placeholder) : "";
     std::string left = "--" + std::string(flag.name) + value;
-    if (!flag.alias.empty()) left += ", -" + std::string(flag.alias) + value;
+    if (!flag.alias.empty())
+        left += ", -" + std::string(flag.alias) + value;
     std::string right(flag.help);
     if (!flag.default_value.empty()) {
         const std::string quote = flag.kind == ValueKind::integer ? "" : "\"";
@@ -78,7 +81,8 @@ Row option_row(const Flag& flag) {
 std::string options(std::span<const Flag> flags) {
     std::vector<Row> rows;
     for (const Flag& flag : flags) {
-        if (!flag.hidden) rows.push_back(option_row(flag));
+        if (!flag.hidden)
+            rows.push_back(option_row(flag));
     }
     return two_columns(rows);
 }
@@ -93,7 +97,8 @@ std::string program_help(std::string_view version) {
     const std::string name(program_name);
     std::vector<Row> rows;
     for (const Command& command : commands()) {
-        if (command.available) rows.emplace_back(command.name, command.summary);
+        if (command.available)
+            rows.emplace_back(command.name, command.summary);
     }
     rows.emplace_back("help, h", "show this, or the help of one command");
 
@@ -110,13 +115,19 @@ std::string command_help(const Command& command) {
     const std::string full_name = std::string(program_name) + " " + std::string(command.name);
     std::string out = "NAME:\n   " + full_name + " - " + std::string(command.summary) + "\n";
     out += heading("USAGE") + "   " + full_name;
-    if (!command.flags.empty()) out += " [command options]";
-    if (!command.synopsis.empty()) out += " " + std::string(command.synopsis);
+    if (!command.flags.empty())
+        out += " [command options]";
+    if (!command.synopsis.empty())
+        out += " " + std::string(command.synopsis);
     out += "\n";
-    if (!command.description.empty()) out += heading("DESCRIPTION") + wrap(command.description, "   ") + "\n";
-    if (!command.example.empty()) out += heading("EXAMPLE") + indent_lines(command.example, "   # ") + "\n";
-    if (!command.exit_status.empty()) out += heading("EXIT STATUS") + wrap(command.exit_status, "   ") + "\n";
-    if (!command.flags.empty()) out += heading("OPTIONS") + options(command.flags);
+    if (!command.description.empty())
+        out += heading("DESCRIPTION") + wrap(command.description, "   ") + "\n";
+    if (!command.example.empty())
+        out += heading("EXAMPLE") + indent_lines(command.example, "   # ") + "\n";
+    if (!command.exit_status.empty())
+        out += heading("EXIT STATUS") + wrap(command.exit_status, "   ") + "\n";
+    if (!command.flags.empty())
+        out += heading("OPTIONS") + options(command.flags);
     return out;
 }
 

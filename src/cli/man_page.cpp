@@ -12,7 +12,8 @@ std::string escape(std::string_view text) {
     for (size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const bool line_begins = i == 0 || text[i - 1] == '\n';
-        if (line_begins && (c == '.' || c == '\'')) out += "\\&";
+        if (line_begins && (c == '.' || c == '\''))
+            out += "\\&";
         if (c == '\\') {
             out += "\\e";
         } else if (c == '-') {
@@ -62,19 +63,24 @@ std::string sentence(std::string_view text) {
 
 std::string option(const Flag& flag) {
     std::string names = bold("--" + std::string(flag.name));
-    if (!flag.alias.empty()) names += ", " + bold("-" + std::string(flag.alias));
-    if (takes_value(flag)) names += " " + italic(flag.placeholder);
+    if (!flag.alias.empty())
+        names += ", " + bold("-" + std::string(flag.alias));
+    if (takes_value(flag))
+        names += " " + italic(flag.placeholder);
     std::string text = escape(sentence(flag.help));
     const bool is_list = flag.kind == ValueKind::text_list || flag.kind == ValueKind::integer_list;
-    if (is_list) text += " Can be given several times.";
-    if (!flag.default_value.empty()) text += " Default: " + bold(flag.default_value) + ".";
+    if (is_list)
+        text += " Can be given several times.";
+    if (!flag.default_value.empty())
+        text += " Default: " + bold(flag.default_value) + ".";
     return ".TP\n" + names + "\n" + text + "\n";
 }
 
 std::string options(std::span<const Flag> flags) {
     std::string out;
     for (const Flag& flag : flags) {
-        if (!flag.hidden) out += option(flag);
+        if (!flag.hidden)
+            out += option(flag);
     }
     return out;
 }
@@ -100,22 +106,27 @@ std::string program_man_page() {
     out += ".SH DESCRIPTION\n" + paragraphs(program_description);
     out += ".SH COMMANDS\n";
     for (const Command& command : commands()) {
-        if (!command.available) continue;
+        if (!command.available)
+            continue;
         out += ".TP\n" + page_reference(command.name) + "\n" + escape(sentence(command.summary)) + "\n";
     }
-    out += ".SH GLOBAL OPTIONS\nThey stand before the command. One dash does for two.\n" + options(global_flags());
-    out += ".SH EXIT STATUS\n" + paragraphs("0 if the command did what it should, 1 if not; run and exec end as the "
-                                            "container's process does. The reason is the last line of the log.");
+    out += ".SH GLOBAL OPTIONS\nThey stand before the command. One dash does for two.\n" +
+           options(global_flags());
+    out += ".SH EXIT STATUS\n" +
+           paragraphs("0 if the command did what it should, 1 if not; run and exec end as the "
+                      "container's process does. The reason is the last line of the log.");
     out += ".SH FILES\n";
     out += ".TP\n.I /etc/runvm/config.toml\nThe configuration; every key is explained in it. Where runvm is "
            "installed below a prefix, it is in that prefix's etc.\n";
     out += ".TP\n.I /run/runvm\nThe state of containers and sandboxes.\n";
-    out += ".SH ENVIRONMENT\n.TP\n.B XDG_RUNTIME_DIR\nFor users other than root, state is kept in \\fBrunvm\\fR below "
+    out += ".SH ENVIRONMENT\n.TP\n.B XDG_RUNTIME_DIR\nFor users other than root, state is kept in "
+           "\\fBrunvm\\fR below "
            "this folder.\n";
     out += ".SH SEE ALSO\n";
     std::string separator;
     for (const Command& command : commands()) {
-        if (!command.available) continue;
+        if (!command.available)
+            continue;
         out += separator + page_reference(command.name);
         separator = " ,\n";
     }
@@ -127,13 +138,20 @@ std::string command_man_page(const Command& command) {
     std::string out = header(name);
     out += ".SH NAME\n" + escape(name) + " \\- " + escape(command.summary) + "\n";
     out += ".SH SYNOPSIS\n.B runvm " + escape(command.name) + "\n";
-    if (!command.flags.empty()) out += "[\\fIoption\\fR ...]\n";
-    if (!command.synopsis.empty()) out += escape(command.synopsis) + "\n";
-    if (!command.description.empty()) out += ".SH DESCRIPTION\n" + paragraphs(command.description);
-    if (!command.flags.empty()) out += ".SH OPTIONS\n" + options(command.flags);
+    if (!command.flags.empty())
+        out += "[\\fIoption\\fR ...]\n";
+    if (!command.synopsis.empty())
+        out += escape(command.synopsis) + "\n";
+    if (!command.description.empty())
+        out += ".SH DESCRIPTION\n" + paragraphs(command.description);
+    if (!command.flags.empty())
+        out += ".SH OPTIONS\n" + options(command.flags);
     out += ".SH EXIT STATUS\n";
-    out += escape(command.exit_status.empty() ? "0 on success, 1 if something failed." : command.exit_status) + "\n";
-    if (!command.example.empty()) out += ".SH EXAMPLE\n.EX\n" + escape(command.example) + "\n.EE\n";
+    out +=
+        escape(command.exit_status.empty() ? "0 on success, 1 if something failed." : command.exit_status) +
+        "\n";
+    if (!command.example.empty())
+        out += ".SH EXAMPLE\n.EX\n" + escape(command.example) + "\n.EE\n";
     return out + ".SH SEE ALSO\n" + page_reference("") + "\n";
 }
 

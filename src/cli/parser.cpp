@@ -21,7 +21,8 @@ public:
     /// Reads flags up to the first argument, and over "--". An error's text if there is one.
     std::optional<std::string> read_leading() {
         while (!words_.empty() && looks_like_flag(words_.front())) {
-            if (auto error = read_flag()) return error;
+            if (auto error = read_flag())
+                return error;
         }
         if (!words_.empty() && words_.front() == "--") {
             words_ = words_.subspan(1);
@@ -30,15 +31,16 @@ public:
         return std::nullopt;
     }
 
-    /// After read_leading: moves the rest to `arguments`, taking known flags out. An unknown one is an argument, so
-    /// that `kill ID -9` works, as in runc (urfave/cli's reorderArgs).
+    /// After read_leading: moves the rest to `arguments`, taking known flags out. An unknown one is an
+    /// argument, so that `kill ID -9` works, as in runc (urfave/cli's reorderArgs).
     std::optional<std::string> read_arguments(std::vector<std::string>& arguments) {
         while (!words_.empty()) {
             const std::string& word = words_.front();
             if (!flags_ended_ && word == "--") {
                 flags_ended_ = true;
             } else if (!flags_ended_ && looks_like_flag(word) && is_known(name_of(word))) {
-                if (auto error = read_flag()) return error;
+                if (auto error = read_flag())
+                    return error;
                 continue;
             } else {
                 arguments.push_back(word);
@@ -65,20 +67,25 @@ private:
     std::optional<std::string> read_flag() {
         const std::string_view word = words_.front();
         const std::string name(name_of(word));
-        if (name.empty() || name.front() == '-') return "bad flag syntax: " + std::string(word);
+        if (name.empty() || name.front() == '-')
+            return "bad flag syntax: " + std::string(word);
         const Flag* flag = find_flag(flags_, name);
-        if (flag == nullptr && !is_help(name)) return "flag provided but not defined: -" + name;
+        if (flag == nullptr && !is_help(name))
+            return "flag provided but not defined: -" + name;
         words_ = words_.subspan(1);
 
         const size_t equals = word.find('=');
         if (is_help(name)) {
-            help_asked_ = equals == std::string_view::npos || parse_boolean(word.substr(equals + 1)).value_or(true);
+            help_asked_ =
+                equals == std::string_view::npos || parse_boolean(word.substr(equals + 1)).value_or(true);
             return std::nullopt;
         }
         if (equals != std::string_view::npos)
             return values_.add(*flag, name, std::string(word.substr(equals + 1)));
-        if (!takes_value(*flag)) return values_.add(*flag, name, "true");
-        if (words_.empty()) return "flag needs an argument: -" + name;
+        if (!takes_value(*flag))
+            return values_.add(*flag, name, "true");
+        if (words_.empty())
+            return "flag needs an argument: -" + name;
         std::string value = words_.front();
         words_ = words_.subspan(1);
         return values_.add(*flag, name, std::move(value));
@@ -101,10 +108,12 @@ std::string wrong_argument_count(const Command& command, size_t count, const std
     const std::string prefix = program + ": \"" + std::string(command.name) + "\" requires ";
     const bool too_few = count < static_cast<size_t>(command.min_arguments);
     const bool too_many = command.max_arguments >= 0 && count > static_cast<size_t>(command.max_arguments);
-    if (!too_few && !too_many) return {};
+    if (!too_few && !too_many)
+        return {};
     if (command.min_arguments == command.max_arguments)
         return prefix + "exactly " + std::to_string(command.min_arguments) + " argument(s)";
-    if (too_few) return prefix + "a minimum of " + std::to_string(command.min_arguments) + " argument(s)";
+    if (too_few)
+        return prefix + "a minimum of " + std::to_string(command.min_arguments) + " argument(s)";
     return prefix + "a maximum of " + std::to_string(command.max_arguments) + " argument(s)";
 }
 
@@ -124,7 +133,8 @@ void parse_command(Invocation& invocation, std::span<const std::string> words, c
     invocation.action = Invocation::Action::run;
     invocation.flags = Values(command.flags);
     WordReader reader(words, command.flags, invocation.flags);
-    if (auto error = reader.read_leading()) return refuse(invocation, std::move(*error));
+    if (auto error = reader.read_leading())
+        return refuse(invocation, std::move(*error));
     if (command.flags_after_arguments) {
         if (auto error = reader.read_arguments(invocation.arguments))
             return refuse(invocation, std::move(*error));
@@ -143,27 +153,32 @@ void parse_command(Invocation& invocation, std::span<const std::string> words, c
 
 std::optional<bool> parse_boolean(std::string_view text) {
     for (std::string_view word : {"1", "t", "T", "TRUE", "true", "True"}) {
-        if (text == word) return true;
+        if (text == word)
+            return true;
     }
     for (std::string_view word : {"0", "f", "F", "FALSE", "false", "False"}) {
-        if (text == word) return false;
+        if (text == word)
+            return false;
     }
     return std::nullopt;
 }
 
 std::optional<int> parse_integer(std::string_view text) {
     const bool negative = text.starts_with('-');
-    if (negative || text.starts_with('+')) text.remove_prefix(1);
+    if (negative || text.starts_with('+'))
+        text.remove_prefix(1);
     int base = 10;
     if (text.size() > 1 && text.front() == '0') {
         const char letter = static_cast<char>(text[1] | 0x20);
         base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
         text.remove_prefix(letter == 'x' || letter == 'b' || letter == 'o' ? 2 : 1);
     }
-    if (text.starts_with('-')) return std::nullopt;
+    if (text.starts_with('-'))
+        return std::nullopt;
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    if (error != std::errc() || end != text.data() + text.size())
+        return std::nullopt;
     return negative ? -value : value;
 }
 
@@ -187,7 +202,8 @@ const Flag& Values::flag(std::string_view name, ValueKind kind) const {
 
 const std::string* Values::last(const Flag& flag) const {
     for (auto entry = values_.rbegin(); entry != values_.rend(); ++entry) {
-        if (entry->first == &flag) return &entry->second;
+        if (entry->first == &flag)
+            return &entry->second;
     }
     return nullptr;
 }
@@ -217,7 +233,8 @@ std::vector<std::string> Values::texts(std::string_view name) const {
     const Flag& wanted = flag(name, ValueKind::text_list);
     std::vector<std::string> result;
     for (const auto& [given_flag, value] : values_) {
-        if (given_flag == &wanted) result.push_back(value);
+        if (given_flag == &wanted)
+            result.push_back(value);
     }
     return result;
 }
@@ -226,7 +243,8 @@ std::vector<int> Values::integers(std::string_view name) const {
     const Flag& wanted = flag(name, ValueKind::integer_list);
     std::vector<int> result;
     for (const auto& [given_flag, value] : values_) {
-        if (given_flag == &wanted) result.push_back(*parse_integer(value));
+        if (given_flag == &wanted)
+            result.push_back(*parse_integer(value));
     }
     return result;
 }
@@ -235,7 +253,8 @@ Invocation parse(const std::vector<std::string>& words) {
     Invocation invocation;
     const std::string program = words.empty() ? std::string(program_name) : words.front();
     std::span<const std::string> rest(words);
-    if (!rest.empty()) rest = rest.subspan(1);
+    if (!rest.empty())
+        rest = rest.subspan(1);
 
     WordReader reader(rest, global_flags(), invocation.globals);
     if (auto error = reader.read_leading()) {
@@ -243,21 +262,25 @@ Invocation parse(const std::vector<std::string>& words) {
         return invocation;
     }
     rest = reader.rest();
-    if (reader.help_asked()) return invocation;
+    if (reader.help_asked())
+        return invocation;
     if (invocation.globals.boolean("version")) {
         invocation.action = Invocation::Action::show_version;
         return invocation;
     }
-    if (rest.empty()) return invocation;
+    if (rest.empty())
+        return invocation;
 
     const bool is_help = rest.front() == "help" || rest.front() == "h";
     if (is_help) {
-        if (rest.size() > 1) find_topic(invocation, rest[1]);
+        if (rest.size() > 1)
+            find_topic(invocation, rest[1]);
         return invocation;
     }
     invocation.action = Invocation::Action::run;
     find_topic(invocation, rest.front());
-    if (invocation.action == Invocation::Action::run) parse_command(invocation, rest.subspan(1), program);
+    if (invocation.action == Invocation::Action::run)
+        parse_command(invocation, rest.subspan(1), program);
     return invocation;
 }
 

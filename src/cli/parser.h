@@ -1,7 +1,8 @@
 #pragma once
-// Command lines as runc reads them. runc uses Go's flag package through urfave/cli v1, and its callers rely on it:
-// one dash or two before any name (`-no-subreaper`: go-runc), `--flag=value` and `--flag value`, no bundles of short
-// flags, `--rootless=true` with the words of strconv.ParseBool, flags behind arguments except for exec and ps.
+// Command lines as runc reads them. runc uses Go's flag package through urfave/cli v1, and its callers rely
+// on it: one dash or two before any name (`-no-subreaper`: go-runc), `--flag=value` and `--flag value`, no
+// bundles of short flags, `--rootless=true` with the words of strconv.ParseBool, flags behind arguments
+// except for exec and ps.
 
 #include "cli/flags.h"
 
@@ -13,8 +14,8 @@
 
 namespace runvm::cli {
 
-/// The flags that were given, and the defaults of the others. Asking for a flag that is not in the table, or for
-/// another type than its own, is a bug and throws std::logic_error.
+/// The flags that were given, and the defaults of the others. Asking for a flag that is not in the table, or
+/// for another type than its own, is a bug and throws std::logic_error.
 class Values {
 public:
     explicit Values(std::span<const Flag> flags) : flags_(flags) {}
@@ -26,7 +27,8 @@ public:
     std::vector<std::string> texts(std::string_view name) const;
     std::vector<int> integers(std::string_view name) const;
 
-    /// Takes a value down after checking it. The error is runc's: `invalid value "x" for flag -g: parse error`.
+    /// Takes a value down after checking it. The error is runc's: `invalid value "x" for flag -g: parse
+    /// error`.
     std::optional<std::string> add(const Flag& flag, std::string_view name_as_given, std::string value);
 
 private:
@@ -40,8 +42,8 @@ private:
 /// What a command line asks for.
 struct Invocation {
     enum class Action {
-        run,             ///< `command`
-        show_help,       ///< of `command`, or of the program if that is null
+        run,       ///< `command`
+        show_help, ///< of `command`, or of the program if that is null
         show_version,
         refuse,          ///< the line is wrong: `error`, and the help of `command` or of the program
         no_such_command, ///< `error`

@@ -138,7 +138,7 @@ Result<void> plan_exec(const std::string& container_config, const ExecOverrides&
     RUNVM_ASSIGN(Json config, parse_json(container_config, "the container's saved config.json"));
     RUNVM_ASSIGN(Json json, container_process(config));
     if (overrides.args.empty())
-        return Error(ErrorKind::invalid_argument, "exec args cannot be empty"); // runc's words
+        return Error(ErrorKind::invalid_argument, "process args cannot be empty"); // runc's words
     json["args"] = overrides.args;
     json["terminal"] = overrides.tty; // never the container's: runc
     if (!overrides.cwd.empty())

@@ -3,8 +3,10 @@
 
 #include "config/config.h"
 #include "core/result.h"
+#include "oci/log.h"
 #include "state/store.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,6 +31,11 @@ struct Context {
     config::Config config;
     Layout layout;
     std::unique_ptr<state::Store> store;
+    oci::Log* log = nullptr;      ///< of the command; outlives it
+
+    /// A line of the trace, with --debug: what was done, and how long after the command's start.
+    void trace(const std::string& step) const;
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 
 struct CreateOptions {

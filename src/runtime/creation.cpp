@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -62,13 +63,22 @@ Result<void> Creation::create() {
     RUNVM_TRY(read_bundle());
     RUNVM_TRY(check_terminal());
     RUNVM_TRY(reserve());
+    for (const std::string& note : plan_.notes) context_.trace("config.json: " + note);
+    if (!plan_.cgroups_path.empty())
+        context_.trace("linux.cgroupsPath is not taken over on the host yet: issue 4");
+    context_.trace("create: reserved the id");
     fault_point("create.after-reserve");
     if (auto booted = boot_sandbox(); !booted) return explain(std::move(booted).error());
+    context_.trace("create: the machine is booting");
     if (auto started = start_shims(); !started) return explain(std::move(started).error());
+    context_.trace("create: started the shims");
     fault_point("create.after-shim");
     if (auto created = create_in_guest(); !created) return explain(std::move(created).error());
+    context_.trace("create: the guest has made the container");
     fault_point("create.after-container");
-    return publish();
+    RUNVM_TRY(publish());
+    context_.trace("create: done");
+    return {};
 }
 
 Result<void> Creation::read_bundle() {
@@ -112,6 +122,10 @@ Result<void> Creation::fill_config(protocol::SandboxConfig::Builder config) {
     const auto& hypervisor = context_.config.hypervisor;
     const auto& paths = context_.config.paths;
     RUNVM_ASSIGN(vm::Accelerator accelerator, vm::choose_accelerator(hypervisor.accelerator, paths.run));
+    context_.trace("accelerator " + accelerator.name + ": " + accelerator.reason);
+    // Callers parse everything else that is written, so only people are told.
+    if (accelerator.name == "tcg" && hypervisor.accelerator == "auto" && ::isatty(STDERR_FILENO) != 0)
+        std::fprintf(stderr, "runvm: warning: the guest is emulated, which is slow: %s\n", accelerator.reason.c_str());
     config.setSandboxId(container_.sandbox_id);
     config.setAccelerator(accelerator.name);
     config.setKernelPath(hypervisor.kernel.empty() ? context_.layout.share + "/vmlinux" : hypervisor.kernel);
@@ -226,6 +240,7 @@ Result<void> Creation::start() {
     request.setId(options_.id);
     RUNVM_TRY(connection_->tell(request.send(), context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
                                 "startContainer"));
+    context_.trace("start: the process runs");
     container_.status = state::Status::running;
     return context_.store->save(container_);
 }

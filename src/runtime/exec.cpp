@@ -112,10 +112,13 @@ Result<void> Execution::begin() {
     // The guest starts the process while the shim is started here.
     auto entered = enter();
     connection_->flush();
+    context_.trace("exec: asked the guest");
     RUNVM_TRY(start_shim_process());
+    context_.trace("exec: started the shim");
     fault_point("exec.after-shim");
     uint32_t limit_ms = context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
     RUNVM_TRY(connection_->tell(kj::mv(entered), limit_ms, "exec"));
+    context_.trace("exec: the process runs");
     fault_point("exec.after-rpc");
     return {};
 }

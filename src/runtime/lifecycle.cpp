@@ -52,6 +52,7 @@ Result<void> end_shim_init(const state::ProcessRef& init) {
 // Everything of a container that is not to be any more. May be called again and again.
 Result<void> clear(Context& context, const state::Container& container) {
     RUNVM_TRY(end_sandbox(container));
+    context.trace("delete: the machine is gone");
     fault_point("delete.after-kill");
     RUNVM_TRY(end_process(container.shim));
     RUNVM_TRY(end_shim_init(container.shim_init));
@@ -85,6 +86,7 @@ Result<void> start(Context& context, const std::string& id) {
     request.setId(id);
     auto started = connection->tell(request.send(), context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
                                     "startContainer");
+    context.trace("start: the guest has answered");
     fault_point("start.after-rpc");
     // A start that was killed before it could write this down: the process runs all the same.
     bool runs_already = !started && started.error().kind() == ErrorKind::wrong_state;

@@ -161,7 +161,7 @@ setup_file() {
     assert_status 1
     capture runtime exec "$SHARED"
     assert_status 255
-    assert_stderr_contains 'process args cannot be empty'
+    assert_stderr_contains 'args cannot be empty'
     capture runtime exec --no-such-flag "$SHARED" true
     assert_failed
     capture runtime exec --detach --tty "$SHARED" true

@@ -52,6 +52,7 @@ protected:
         agent_ = std::make_unique<SetupChannel>(port_, std::move(sockets->first));
         process_ = std::move(sockets->second);
     }
+    ~Channel() noexcept override = default; // kj's observers may throw in theirs
     SetupMessage next() { return agent_->next().wait(scope_); }
 
     kj::UnixEventPort port_;

@@ -11,20 +11,25 @@ namespace {
 
 /// What is offered for the last of the words (bash splits at '='), sorted and joined by spaces.
 std::string complete(const std::string& words) {
-    const std::string script = "runvm() { if [[ $1 == --root ]]; then echo \"in$2\"; else echo web; echo db; fi; }; "
-                               "source '" RUNVM_SOURCE_DIR "/completions/runvm.bash'; COMP_WORDS=(" +
-                               words +
-                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _runvm; "
-                               "printf '%s\\n' \"${COMPREPLY[@]}\" | LC_ALL=C sort | paste -sd' '";
+    const std::string script =
+        "runvm() { if [[ $1 == --root ]]; then echo \"in$2\"; else echo web; echo db; fi; }; "
+        "source '" RUNVM_SOURCE_DIR "/completions/runvm.bash'; COMP_WORDS=(" +
+        words +
+        "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _runvm; "
+        "printf '%s\\n' \"${COMPREPLY[@]}\" | LC_ALL=C sort | paste -sd' '";
     std::string quoted;
-    for (char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    for (char c : script)
+        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     FILE* bash = popen(("bash -u -c '" + quoted + "' 2>&1").c_str(), "r");
-    if (bash == nullptr) return "cannot start bash";
+    if (bash == nullptr)
+        return "cannot start bash";
     std::string out;
     std::array<char, 4096> buffer;
-    while (size_t size = fread(buffer.data(), 1, buffer.size(), bash)) out.append(buffer.data(), size);
+    while (size_t size = fread(buffer.data(), 1, buffer.size(), bash))
+        out.append(buffer.data(), size);
     pclose(bash);
-    if (!out.empty()) out.pop_back();
+    if (!out.empty())
+        out.pop_back();
     return out;
 }
 

@@ -17,11 +17,13 @@ struct Line {
 
 const Line lines[] = {
     // go-runc, runc.go: args() and the commands (containerd's shim, Docker)
-    {"containerd", "--root /run/containerd/runc/k8s.io --debug --log /run/b/log.json --log-format json "
-                   "--systemd-cgroup --rootless=true create --bundle /run/b --pid-file /run/b/init.pid "
-                   "--console-socket /tmp/pty.sock --pidfd-socket /tmp/pidfd.sock --no-pivot --no-new-keyring "
-                   "--detach --preserve-fds 2 c1"},
-    {"containerd", "--root /r --log /l --log-format json --criu /usr/sbin/criu create --bundle /b --pid-file /p c1"},
+    {"containerd",
+     "--root /run/containerd/runc/k8s.io --debug --log /run/b/log.json --log-format json "
+     "--systemd-cgroup --rootless=true create --bundle /run/b --pid-file /run/b/init.pid "
+     "--console-socket /tmp/pty.sock --pidfd-socket /tmp/pidfd.sock --no-pivot --no-new-keyring "
+     "--detach --preserve-fds 2 c1"},
+    {"containerd",
+     "--root /r --log /l --log-format json --criu /usr/sbin/criu create --bundle /b --pid-file /p c1"},
     {"containerd", "--root /r --log /l --log-format json start c1"},
     {"containerd", "--root /r --log /l --log-format json state c1"},
     {"containerd", "--root /r --log /l --log-format json delete --force c1"},
@@ -33,8 +35,9 @@ const Line lines[] = {
     {"containerd", "--version"},
     {"containerd", "features"},
     // conmon, src/runtime_args.c, with Podman's --runtime-opt before the command
-    {"conmon", "--systemd-cgroup --root /r --log-format=json --log /l create --bundle /b --pid-file /p --no-pivot "
-               "--no-new-keyring --preserve-fds 3 --console-socket /s c1"},
+    {"conmon",
+     "--systemd-cgroup --root /r --log-format=json --log /l create --bundle /b --pid-file /p --no-pivot "
+     "--no-new-keyring --preserve-fds 3 --console-socket /s c1"},
     {"conmon", "exec --pid-file /p --process /tmp/p.json --detach c1"},
     {"conmon", "exec --pid-file /p --process /tmp/p.json --detach --preserve-fds 1 --console-socket /s c1"},
     // Podman, libpod/oci_conmon_common.go
@@ -64,8 +67,9 @@ const Line lines[] = {
     // people, runc's own bats suite
     {"people", "--root /r --root /other --config /c.toml --debug --log /l list -q -f json"},
     {"people", "run -d --keep -no-subreaper --bundle /b --pid-file /p c1"},
-    {"people", "exec -e A=1 --env B=2 -t -u 1000:1000 -g 5 --cwd /tmp -c CAP_KILL --apparmor p --process-label l "
-               "--no-new-privs --cgroup / --ignore-paused --no-subreaper -d --pid-file /p c1 sh -c id"},
+    {"people",
+     "exec -e A=1 --env B=2 -t -u 1000:1000 -g 5 --cwd /tmp -c CAP_KILL --apparmor p --process-label l "
+     "--no-new-privs --cgroup / --ignore-paused --no-subreaper -d --pid-file /p c1 sh -c id"},
     {"people", "kill -a c1 TERM"},
     {"people", "delete -f c1"},
     {"people", "spec --bundle /b --rootless"},
@@ -77,7 +81,8 @@ const Line lines[] = {
 std::vector<std::string> split(const std::string& text) {
     std::vector<std::string> words = {"runvm"};
     std::istringstream in(text);
-    for (std::string word; in >> word;) words.push_back(word);
+    for (std::string word; in >> word;)
+        words.push_back(word);
     return words;
 }
 
@@ -108,18 +113,22 @@ void note_flags(const Line& line, std::set<std::string>& seen) {
         }
     };
     note(global_flags(), parsed.globals, "");
-    if (parsed.action == Invocation::Action::show_help) seen.insert(std::string(line.caller) + "  help");
-    if (parsed.command != nullptr) note(parsed.command->flags, parsed.flags, command);
+    if (parsed.action == Invocation::Action::show_help)
+        seen.insert(std::string(line.caller) + "  help");
+    if (parsed.command != nullptr)
+        note(parsed.command->flags, parsed.flags, command);
 }
 
-// The table says who needs a flag (Flag::needed_by): where a caller is named, one of its lines must give it, and a
-// flag that a line gives must name the caller. Flags are shared between commands, so any command will do.
+// The table says who needs a flag (Flag::needed_by): where a caller is named, one of its lines must give it,
+// and a flag that a line gives must name the caller. Flags are shared between commands, so any command will
+// do.
 TEST(Callers, TheTableNamesWhoSendsAFlag) {
     std::set<std::string> given;
     for (const Line& line : lines) {
         std::set<std::string> seen;
         note_flags(line, seen);
-        for (const std::string& entry : seen) given.insert(entry);
+        for (const std::string& entry : seen)
+            given.insert(entry);
     }
     std::set<std::string> sent_by_caller; // "caller flag"
     for (const std::string& entry : given)
@@ -137,13 +146,15 @@ TEST(Callers, TheTableNamesWhoSendsAFlag) {
             }
             for (const Line& line : lines) {
                 if (given.contains(std::string(line.caller) + " " + owner + " " + std::string(flag.name))) {
-                    EXPECT_TRUE(named.contains(line.caller)) << line.caller << " sends " << owner << " --" << flag.name;
+                    EXPECT_TRUE(named.contains(line.caller))
+                        << line.caller << " sends " << owner << " --" << flag.name;
                 }
             }
         }
     };
     check(global_flags(), "");
-    for (const Command& command : commands()) check(command.flags, std::string(command.name));
+    for (const Command& command : commands())
+        check(command.flags, std::string(command.name));
 }
 
 } // namespace

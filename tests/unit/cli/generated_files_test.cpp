@@ -35,7 +35,8 @@ TEST(GeneratedFiles, AreWhatTheTableSays) {
 
 TEST(GeneratedFiles, NothingElseIsInTheirFolders) {
     std::set<std::string> expected;
-    for (const GeneratedFile& file : generated_files()) expected.insert(file.path);
+    for (const GeneratedFile& file : generated_files())
+        expected.insert(file.path);
     for (const char* folder : {"man", "completions"}) {
         for (const auto& entry :
              std::filesystem::directory_iterator(std::string(RUNVM_SOURCE_DIR) + "/" + folder)) {

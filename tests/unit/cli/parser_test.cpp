@@ -57,9 +57,9 @@ TEST(Parser, DefaultsStandWhereNothingIsGiven) {
 }
 
 TEST(Parser, RepeatedFlagsLastOneCountsAndListsGrow) {
-    const Invocation line = parse_words({"--root", "/a", "--debug", "--root=/b", "--debug=false", "exec", "--env",
-                                         "A=1", "-e", "B=a,b", "-env=C=3", "-g", "7", "--additional-gids=0x10", "c1",
-                                         "true"});
+    const Invocation line =
+        parse_words({"--root", "/a", "--debug", "--root=/b", "--debug=false", "exec", "--env", "A=1", "-e",
+                     "B=a,b", "-env=C=3", "-g", "7", "--additional-gids=0x10", "c1", "true"});
     ASSERT_EQ(line.action, Action::run) << line.error;
     EXPECT_EQ(line.globals.text("root"), "/b");
     EXPECT_FALSE(line.globals.boolean("debug"));
@@ -68,7 +68,8 @@ TEST(Parser, RepeatedFlagsLastOneCountsAndListsGrow) {
 }
 
 TEST(Parser, ExecPassesEverythingAfterTheIdOn) {
-    const Invocation line = parse_words({"exec", "-t", "c1", "sh", "-c", "echo --help", "-t", "--", "--root"});
+    const Invocation line =
+        parse_words({"exec", "-t", "c1", "sh", "-c", "echo --help", "-t", "--", "--root"});
     ASSERT_EQ(line.action, Action::run) << line.error;
     EXPECT_TRUE(line.flags.boolean("tty"));
     EXPECT_THAT(line.arguments, ElementsAre("c1", "sh", "-c", "echo --help", "-t", "--", "--root"));
@@ -89,7 +90,8 @@ TEST(Parser, ASingleDashIsAnArgument) {
     EXPECT_THAT(parse_words({"state", "-"}).arguments, ElementsAre("-"));
 }
 
-// The words are runc's: Podman looks for "flag needs an argument" (checkpoint probes), people know the others.
+// The words are runc's: Podman looks for "flag needs an argument" (checkpoint probes), people know the
+// others.
 TEST(Parser, ErrorsUseTheWordsOfRunc) {
     EXPECT_EQ(error_of({"--bogus"}), "flag provided but not defined: -bogus");
     EXPECT_EQ(error_of({"create", "--bogus", "c1"}), "flag provided but not defined: -bogus");
@@ -103,7 +105,8 @@ TEST(Parser, ErrorsUseTheWordsOfRunc) {
     EXPECT_EQ(error_of({"--debug=foo", "list"}), "invalid boolean value \"foo\" for -debug: parse error");
     EXPECT_EQ(error_of({"run", "--preserve-fds", "abc", "c1"}),
               "invalid value \"abc\" for flag -preserve-fds: parse error");
-    EXPECT_THAT(error_of({"exec", "-g", "abc", "c1", "true"}), HasSubstr("invalid value \"abc\" for flag -g: "));
+    EXPECT_THAT(error_of({"exec", "-g", "abc", "c1", "true"}),
+                HasSubstr("invalid value \"abc\" for flag -g: "));
 }
 
 TEST(Parser, ArgumentsAreCounted) {

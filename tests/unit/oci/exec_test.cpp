@@ -77,7 +77,7 @@ TEST_F(Exec, a_user_without_a_group_keeps_the_containers_group) {
 }
 
 TEST_F(Exec, errors) {
-    EXPECT_EQ(exec({}), "exec args cannot be empty");
+    EXPECT_EQ(exec({}), "process args cannot be empty");
     for (const char* bad : {"root", "1:", ":1", "1:x", "-1", "99999999999", "1 "})
         EXPECT_NE(exec({.args = {"a"}, .user = bad}), "") << bad;
     EXPECT_NE(exec({.args = {"a"}, .user = "4294967295"}), "");

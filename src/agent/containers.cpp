@@ -121,7 +121,7 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container, protocol::
         .then([this, container, description, stdio = kj::mv(launched->stdio)](Result<void> ready) mutable -> Answer {
             RUNVM_TRY(ready);
             RUNVM_TRY(container->cgroup->apply(description.getResources()));
-            RUNVM_TRY(attach_streams(*container->init, std::move(stdio)));
+            RUNVM_TRY(attach_streams(container->init, std::move(stdio)));
             return container->init->pid;
         });
 }
@@ -175,7 +175,7 @@ kj::Promise<Result<pid_t>> Containers::run_exec(ContainerPtr container, const st
                         .then([this, process, channel, stdio = kj::mv(launched.stdio)](
                                   Result<void> ready) mutable -> kj::Promise<Result<void>> {
                             if (!ready) return kj::mv(ready);
-                            if (Result<void> attached = attach_streams(*process, std::move(stdio)); !attached)
+                            if (Result<void> attached = attach_streams(process, std::move(stdio)); !attached)
                                 return kj::mv(attached);
                             return await_execution(channel);
                         });
@@ -222,16 +222,21 @@ kj::Promise<Result<void>> Containers::await_execution(std::shared_ptr<SetupChann
     }).attach(kj::mv(channel));
 }
 
-Result<void> Containers::attach_streams(Process& process, Stdio stdio) {
-    if (relay_ == nullptr || process.session != session_) return broken_session();
+Result<void> Containers::attach_streams(const ProcessPtr& process, Stdio stdio) {
+    if (relay_ == nullptr || process->session != session_) return broken_session();
     if (stdio.terminal_stream) {
-        if (!process.terminal) return Error(ErrorKind::internal, "the process sent no terminal");
-        RUNVM_ASSIGN(RelayEnd end, terminal_relay_end(*stdio.terminal_stream, process.terminal.get()));
+        if (!process->terminal) return Error(ErrorKind::internal, "the process sent no terminal");
+        RUNVM_ASSIGN(RelayEnd end, terminal_relay_end(*stdio.terminal_stream, process->terminal.get()));
         stdio.relay_ends.push_back(std::move(end));
     }
     for (RelayEnd& end : stdio.relay_ends) {
-        (end.source ? process.output_streams : process.input_streams).push_back(end.stream);
+        (end.source ? process->output_streams : process->input_streams).push_back(end.stream);
         relay_->attach(end.stream, std::move(end.source), std::move(end.sink));
+    }
+    if (stdio.terminal_stream) {
+        // A caller that hung up: the process's terminal hangs up when our last descriptor of its master is closed.
+        tasks_.add(relay_->ended(*stdio.terminal_stream)
+                       .then([process] { process->terminal.reset(); }, [](kj::Exception&&) {}));
     }
     return {};
 }

@@ -72,7 +72,7 @@ private:
     ProcessPtr adopt(Launched& launched, const ContainerPtr& container, const std::string& exec_id);
     kj::Promise<Result<void>> await_ready(ProcessPtr process, std::shared_ptr<SetupChannel> channel);
     kj::Promise<Result<void>> await_execution(std::shared_ptr<SetupChannel> channel);
-    Result<void> attach_streams(Process& process, Stdio stdio);
+    Result<void> attach_streams(const ProcessPtr& process, Stdio stdio);
     void detach_inputs(const Process& process);
     void forget_ended_streams(const Process& process);
 

@@ -35,8 +35,9 @@ void check_network_path(const Value& path) {
     if (name[0] != '/') {
         path.fail_found("an absolute path is expected");
     } else if (::stat(name.c_str(), &given) != 0) {
-        path.fail(errno == ENOENT ? "the network namespace " + name + " is missing on the host"
-                                  : "the network namespace " + name + " cannot be examined: " + strerrordesc_np(errno));
+        path.fail(errno == ENOENT
+                      ? "the network namespace " + name + " is missing on the host"
+                      : "the network namespace " + name + " cannot be examined: " + strerrordesc_np(errno));
     } else if (::stat("/proc/self/ns/net", &own) == 0 && given.st_dev == own.st_dev &&
                given.st_ino == own.st_ino) {
         path.fail(ErrorKind::unsupported,

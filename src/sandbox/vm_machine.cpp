@@ -200,9 +200,17 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
                      .exclusiveJoin(failed.promise.then([]() -> std::unique_ptr<Guest> { return nullptr; }));
     return io_.provider->getTimer()
         .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(guest))
-        .then([](std::unique_ptr<Guest>&& booted) -> Result<std::unique_ptr<Guest>> { return std::move(booted); },
-              [this, limit_ms](kj::Exception&& exception) -> Result<std::unique_ptr<Guest>> {
-                  return boot_error(exception, limit_ms);
+        .then([](std::unique_ptr<Guest>&& booted)
+                  -> kj::Promise<Result<std::unique_ptr<Guest>>> { return Result(std::move(booted)); },
+              [this, limit_ms](kj::Exception&& exception) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
+                  using Outcome = Result<std::unique_ptr<Guest>>;
+                  // A port that broke: most likely the machine ended, and its reason is the better one.
+                  bool reason_may_come = exception.getType() == kj::Exception::Type::DISCONNECTED && !over_;
+                  auto wait = reason_may_come ? qemu_word_time : 0 * kj::MILLISECONDS;
+                  return io_.provider->getTimer().afterDelay(wait).then(
+                      [this, limit_ms, exception = kj::mv(exception)]() -> Outcome {
+                          return boot_error(exception, limit_ms);
+                      });
               });
 }
 
@@ -227,6 +235,7 @@ kj::Promise<std::unique_ptr<Guest>> VmMachine::connect_agent(AgentPorts ports) {
 
 Error VmMachine::boot_error(const kj::Exception& exception, uint32_t limit_ms) const {
     Error error = start_error_.value_or(channel::from_exception(exception, "connect to the guest"));
+    if (!start_error_ && over_) error = Error(ErrorKind::guest, "the machine ended: " + over_reason_);
     if (!start_error_ && exception.getType() == kj::Exception::Type::OVERLOADED)
         error = Error(ErrorKind::timeout, "not done within " + std::to_string(limit_ms) +
                                               " ms (hypervisor.boot_timeout_ms)");
@@ -263,9 +272,11 @@ kj::Promise<void> VmMachine::read_console_from(int fd, kj::UnixEventPort::FdObse
 void VmMachine::over(std::string reason) {
     if (over_) return;
     over_ = true;
+    over_reason_ = std::move(reason);
     if (boot_failed_.get() != nullptr && boot_failed_->isWaiting())
-        boot_failed_->reject(KJ_EXCEPTION(DISCONNECTED, "the machine ended", reason.c_str()));
-    if (on_death_) on_death_(std::move(reason));
+        boot_failed_->reject(KJ_EXCEPTION(FAILED, "the machine ended")); // the boot's error tells the rest
+    else if (on_death_)
+        on_death_(over_reason_);
 }
 
 kj::Promise<Result<void>> VmMachine::suspend() {

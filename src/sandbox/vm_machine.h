@@ -59,6 +59,7 @@ private:
     MakeHypervisor make_hypervisor_;
     std::function<void(std::string)> on_death_;
     bool over_ = false;
+    std::string over_reason_;
     std::string step_ = "prepare the machine"; ///< of the boot, for its error
     std::optional<Error> start_error_;
     Listeners listeners_;

@@ -1,29 +1,16 @@
 #include "vm/accelerator.h"
 
 #include "os/file.h"
+#include "vm/cpuinfo.h"
 #include "vm/kvm_probe.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
-
 namespace runvm::vm {
 namespace {
 
 constexpr const char* device = "/dev/kvm";
-
-/// The beginning of /proc/cpuinfo, with the first cpu's flags: all of it costs milliseconds on hosts of many
-/// cpus.
-std::string first_cpuinfo() {
-    auto file = os::open_file("/proc/cpuinfo", O_RDONLY);
-    if (!file)
-        return {};
-    std::string text(16384, '\0');
-    ssize_t size = ::read(file->get(), text.data(), text.size());
-    text.resize(size < 0 ? 0 : static_cast<size_t>(size));
-    return text;
-}
 
 std::string boot_id() {
     auto id = os::read_file("/proc/sys/kernel/random/boot_id", 64);
@@ -64,25 +51,12 @@ std::string open_failure(const Error& error) {
 
 } // namespace
 
-bool cpuinfo_has_virtualization(std::string_view cpuinfo) {
-    size_t flags = cpuinfo.find("\nflags");
-    if (flags == std::string_view::npos)
-        return false;
-    size_t colon = cpuinfo.find(':', flags + 1);
-    size_t end = cpuinfo.find('\n', flags + 1);
-    if (colon == std::string_view::npos || (end != std::string_view::npos && end < colon))
-        return false;
-    std::string line =
-        " " + std::string(cpuinfo.substr(colon + 1, end == std::string_view::npos ? end : end - colon - 1)) +
-        " ";
-    return line.find(" vmx ") != std::string::npos || line.find(" svm ") != std::string::npos;
-}
-
 KvmReport probe_kvm(const std::string& run_folder) {
     KvmReport report;
     auto opened = os::open_file(device, O_RDWR);
     report.device_opens = opened.ok();
-    report.cpu_supports = cpuinfo_has_virtualization(first_cpuinfo());
+    std::string cpuinfo = read_cpuinfo();
+    report.cpu_supports = cpuinfo_has_flag(cpuinfo, "vmx") || cpuinfo_has_flag(cpuinfo, "svm");
     if (!report.device_opens) {
         report.reason = open_failure(opened.error());
         return report;

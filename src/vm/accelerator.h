@@ -5,7 +5,6 @@
 #include "core/result.h"
 
 #include <string>
-#include <string_view>
 
 namespace runvm::vm {
 
@@ -31,8 +30,5 @@ KvmReport probe_kvm(const std::string& run_folder);
 /// `wish`: "auto", "kvm" or "tcg", of the configuration. Forced kvm is refused only if /dev/kvm cannot be
 /// opened.
 Result<Accelerator> choose_accelerator(const std::string& wish, const std::string& run_folder);
-
-/// Whether the first cpu of a /proc/cpuinfo has one of the flags vmx and svm.
-bool cpuinfo_has_virtualization(std::string_view cpuinfo);
 
 } // namespace runvm::vm

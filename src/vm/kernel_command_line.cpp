@@ -1,5 +1,7 @@
 #include "vm/kernel_command_line.h"
 
+#include "vm/cpuinfo.h"
+
 #include <array>
 
 namespace runvm::vm {
@@ -7,20 +9,19 @@ namespace {
 
 constexpr std::array<const char*, 10> every_machine = {
     "console=ttyS0",
-    "quiet",                    // each character of the console is an exit to QEMU; a panic is still shown
-    "panic=-1",                 // reboot at once, which ends the machine: QEMU runs with on_reboot=destroy
-    "8250.nr_uarts=1",          // there is no other to probe for
-    "i8042.noaux",              // nor a mouse
-    "cryptomgr.notests",        // 0.25 s of 2 under TCG
-    "random.trust_cpu=on",      // or the first getrandom may wait for entropy
+    "quiet",               // each character of the console is an exit to QEMU; a panic is still shown
+    "panic=-1",            // reboot at once, which ends the machine: QEMU runs with on_reboot=destroy
+    "8250.nr_uarts=1",     // there is no other to probe for
+    "i8042.noaux",         // nor a mouse
+    "cryptomgr.notests",   // 0.25 s of 2 under TCG
+    "random.trust_cpu=on", // or the first getrandom may wait for entropy
     "rcupdate.rcu_cpu_stall_suppress=1", // a host that is short of cpus stalls its guests
     "nowatchdog",                        // for the same reason, and it saves wake-ups
     "audit=0",
 };
 
 /// Only where the cpu is emulated.
-constexpr std::array<const char*, 4> emulated_machine = {
-    "tsc=reliable",    // it is the host's; on a busy host the watchdog would replace it with a slow clock
+constexpr std::array<const char*, 3> emulated_machine = {
     "no_timer_check",  // the check counts ticks, which come late on a busy host, and panics
     "mitigations=off", // nothing speculates in an emulator
     "noreplace-smp",
@@ -28,17 +29,27 @@ constexpr std::array<const char*, 4> emulated_machine = {
 
 } // namespace
 
-std::string kernel_command_line(const std::string& accelerator, const std::string& added) {
+std::string kernel_command_line(const std::string& accelerator, const std::string& added, uint32_t tsc_khz) {
     std::string line;
     auto add = [&](const std::string& option) { line += (line.empty() ? "" : " ") + option; };
     for (const char* option : every_machine)
         add(option);
-    if (accelerator == "tcg")
+    if (accelerator == "tcg") {
         for (const char* option : emulated_machine)
             add(option);
+        // TCG's counter is the host's. On a busy host the kernel's own measurement of it fails, or is wrong:
+        // a guest was seen whose time ran five times too fast. And its watchdog then gives it up for a slow
+        // clock.
+        if (tsc_khz != 0)
+            add("tsc_early_khz=" + std::to_string(tsc_khz) + " tsc=reliable");
+    }
     if (!added.empty())
         add(added);
     return line;
+}
+
+std::string kernel_command_line(const std::string& accelerator, const std::string& added) {
+    return kernel_command_line(accelerator, added, accelerator == "tcg" ? measure_tsc_khz() : 0);
 }
 
 } // namespace runvm::vm

@@ -55,7 +55,9 @@ two_shims() { (($(shim_pids | wc -l) == 2)); }
 stream_cut() {
     bundle yes
     local pid status
-    { runtime run --bundle "$BUNDLE" "$ID" </dev/null 2>"$BUNDLE/stderr"; echo $? >"$BUNDLE/status"; } |
+    # The "||" keeps errexit from ending the subshell before it has noted the status.
+    { echo 0 >"$BUNDLE/status"; runtime run --bundle "$BUNDLE" "$ID" </dev/null 2>"$BUNDLE/stderr" ||
+        echo $? >"$BUNDLE/status"; } |
         wc -c >"$BUNDLE/bytes" &
     local pipeline=$!
     wait_until 60 has_status "$ID" running

@@ -235,6 +235,7 @@ public:
         EXPECT_FALSE(failure.failed) << failure.text;
     }
     ~Sleeper() {
+        if (!vm->connected()) return;
         Failure failure = remove(id_);
         EXPECT_FALSE(failure.failed) << failure.text;
         vm->remove_shares(id_);

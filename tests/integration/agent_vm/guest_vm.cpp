@@ -137,6 +137,7 @@ GuestVm::~GuestVm() {
 }
 
 void GuestVm::connect() {
+    KJ_ON_SCOPE_FAILURE(std::fputs(console().c_str(), stderr)); // says why there is no session
     session_ = std::make_unique<AgentSession>(io_, folder_);
 }
 

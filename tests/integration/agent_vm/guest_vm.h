@@ -54,6 +54,7 @@ public:
     protocol::Agent::Client& agent() { return session_->agent(); }
     void disconnect() { session_ = nullptr; }
     void connect();
+    bool connected() const { return session_ != nullptr; }
 
     kj::AsyncIoContext& io() { return io_; }
     std::string console() const;

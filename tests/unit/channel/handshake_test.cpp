@@ -3,7 +3,7 @@
 #include "channel/handshake_scanner.h"
 #include "channel/port.h"
 
-#include "relay_fixture.h"
+#include "starvation_guard.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 #include "channel/port.h"
 
-#include "relay_fixture.h"
+#include "starvation_guard.h"
 #include <fcntl.h>
 
 #include <gtest/gtest.h>

@@ -4,6 +4,7 @@
 
 #include "channel/port.h"
 #include "channel/relay.h"
+#include "starvation_guard.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -38,12 +39,6 @@ inline os::Fd duplicate(const os::Fd& fd) {
 inline uint8_t pattern(StreamId stream, uint64_t offset) {
     return static_cast<uint8_t>((offset * 2654435761U) >> 13U ^ stream * 31);
 }
-
-/// Ends a test program whose loop never gets to its timers again.
-struct StarvationGuard {
-    StarvationGuard() { alarm(120); }
-    ~StarvationGuard() { alarm(0); }
-};
 
 class RelayTest : public testing::Test {
 protected:

@@ -75,7 +75,7 @@ TEST_F(Linux, namespaces_of_the_host_cannot_be_joined_but_for_a_network) {
 TEST_F(Linux, the_hosts_network_cannot_be_joined_by_path_either) {
     EXPECT_EQ(error_kind_with("/linux/namespaces/1/path", "/proc/self/ns/net"), ErrorKind::unsupported);
     EXPECT_EQ(error_with("/linux/namespaces/1/path", "/nothing"),
-              "config.json: linux.namespaces[1].path: /nothing is missing on the host");
+              "config.json: linux.namespaces[1].path: the network namespace /nothing is missing on the host");
     EXPECT_NE(error_with("/linux/namespaces/1/path", "relative"), "");
 }
 

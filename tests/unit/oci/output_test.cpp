@@ -160,7 +160,7 @@ TEST(features, are_what_the_parser_takes) {
     EXPECT_EQ(json["ociVersionMin"], "1.0.0");
     EXPECT_EQ(json["ociVersionMax"], spec_version);
     EXPECT_EQ(json["hooks"].size(), is_honoured("hooks.prestart") ? 6U : 0U);
-    EXPECT_EQ(json["mountOptions"].size(), 61U);
+    EXPECT_EQ(json["mountOptions"].size(), 60U);
     EXPECT_EQ(json["linux"]["namespaces"], Json({"cgroup", "ipc", "mount", "network", "pid", "time", "uts"}));
     EXPECT_EQ(json["linux"]["capabilities"][0], "CAP_CHOWN");
     EXPECT_EQ(json["linux"]["capabilities"].size(), 41U);

@@ -7,15 +7,6 @@
 namespace runvm::vm {
 namespace {
 
-TEST(Accelerator, ReadsTheFirstCpusFlags) {
-    EXPECT_TRUE(cpuinfo_has_virtualization("processor\t: 0\nflags\t\t: fpu vmx sse\nbugs\t: x\n"));
-    EXPECT_TRUE(cpuinfo_has_virtualization("processor\t: 0\nflags\t\t: fpu svm"));
-    EXPECT_FALSE(cpuinfo_has_virtualization("processor\t: 0\nflags\t\t: fpu sse\nvmx flags\t: vnmi vmx \n"));
-    EXPECT_FALSE(cpuinfo_has_virtualization("flags2: vmx\nflags"));
-    EXPECT_FALSE(cpuinfo_has_virtualization("\nflags\t: fpu vmxold\nx: vmx "));
-    EXPECT_FALSE(cpuinfo_has_virtualization(""));
-}
-
 TEST(Accelerator, TcgIsTakenAsAsked) {
     TemporaryFolder folder;
     auto choice = choose_accelerator("tcg", folder.path());

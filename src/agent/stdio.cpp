@@ -147,6 +147,10 @@ Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> e
         if (!end.fd) return system_error("move a descriptor");
     }
     close_all_but(kept);
+    // What is opened while the process is set up must not get a number that `install` will give to a stream: its
+    // owner would close the stream later.
+    for (int number = 0; number < out_of_the_way; ++number)
+        if (::dup3(descriptors.null_.get(), number, O_CLOEXEC) < 0) return system_error("reserve a descriptor");
     return descriptors;
 }
 

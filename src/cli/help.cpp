@@ -60,8 +60,10 @@ std::string two_columns(const std::vector<Row>& rows) {
     for (const auto& [left, right] : rows)
         width = std::max(width, left.size());
     std::string out;
-    for (const auto& [left, right] : rows)
-        out += "   " + left + std::string(width - left.size() + 2, ' ') + right + "\n";
+    for (const auto& [left, right] : rows) {
+        out.append("   ").append(left).append(width - left.size() + 2, ' ');
+        out.append(right).append("\n");
+    }
     return out;
 }
 

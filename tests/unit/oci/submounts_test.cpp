@@ -44,6 +44,7 @@ TEST(submounts, only_reachable_folders) {
             check(bool(os::make_folders(folder, 0755)), 2);
         check(bool(os::write_file_atomically("/tmp/s/file", "x", 0644, false)), 3);
         check(::mount("t", "/tmp/s/a", "tmpfs", 0, nullptr) == 0, 4);
+        check(::mount("t", "/tmp/s/a", "tmpfs", 0, nullptr) == 0, 4); // hides the first
         check(::mount("/dev/null", "/tmp/s/file", nullptr, MS_BIND, nullptr) == 0, 5);
         check(::mount("t", "/tmp/s/hidden/x", "tmpfs", 0, nullptr) == 0, 6);
         check(::mount("t", "/tmp/s/hidden", "tmpfs", 0, nullptr) == 0, 7);

@@ -1,5 +1,5 @@
-// runvm-monitor: one a sandbox. Started by runvm (src/runtime/monitor_process.cpp) in namespaces of its own, with its
-// listening socket as descriptor 3 and the starter's connection as 4; stderr is its log.
+// runvm-monitor: one a sandbox. Started by runvm (src/runtime/monitor_process.cpp) in namespaces of its own,
+// with its listening socket as descriptor 3 and the starter's connection as 4; stderr is its log.
 
 #include "sandbox/sandbox.h"
 #include "sandbox/service.h"

@@ -64,11 +64,11 @@ int run(const std::vector<std::string>& words) {
     }
     const cli::Values& globals = line.globals;
     auto opened = oci::Log::open({globals.text("log"), globals.text("log-format"), globals.boolean("debug")});
-    oci::Log log = opened ? *std::move(opened) : oci::Log();
     if (!opened) {
-        log.error(oci::for_caller(opened.error()));
+        oci::Log().error(oci::for_caller(opened.error()));
         return 1;
     }
+    oci::Log& log = *opened;
     switch (line.action) {
     case Invocation::Action::refuse:
         return refuse(line, log);

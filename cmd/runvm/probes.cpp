@@ -47,7 +47,7 @@ std::string find_in_path(const std::string& program) {
     size_t begin = 0;
     while (begin < folders.size()) {
         const size_t end = std::min(folders.find(':', begin), folders.size());
-        const std::string candidate = folders.substr(begin, end - begin) + "/" + program;
+        std::string candidate = folders.substr(begin, end - begin) + "/" + program;
         if (end > begin && is_executable_file(candidate))
             return candidate;
         begin = end + 1;

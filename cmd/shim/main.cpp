@@ -13,11 +13,13 @@ int run(const std::string& role, const std::vector<std::string>& arguments) {
     using namespace runvm;
     if (role == "init") {
         auto options = shim::parse_init_options(arguments);
-        if (options) return shim::run_init(*options);
+        if (options)
+            return shim::run_init(*options);
         std::fprintf(stderr, "%s\n", options.error().to_string().c_str());
     } else if (role == "run") {
         auto options = shim::parse_run_options(arguments);
-        if (options) return shim::run_shim(*options);
+        if (options)
+            return shim::run_shim(*options);
         std::fprintf(stderr, "%s\n", options.error().to_string().c_str());
     } else {
         std::fputs("runvm-shim is started by runvm, not by hand\n", stderr);

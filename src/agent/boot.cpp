@@ -50,7 +50,8 @@ constexpr std::array<KernelMount, 8> kernel_mounts = {{
 }};
 
 Result<void> make_folder(const char* path) {
-    if (::mkdir(path, 0755) != 0 && errno != EEXIST) return system_error(std::string("mkdir ") + path);
+    if (::mkdir(path, 0755) != 0 && errno != EEXIST)
+        return system_error(std::string("mkdir ") + path);
     return {};
 }
 
@@ -64,28 +65,35 @@ Result<void> load_module(const std::string& path) {
 /// Loads what the initial RAM disk lists, and deletes it there: its pages are the guest's memory.
 Result<void> load_modules() {
     Result<std::string> list = os::read_file(modules_file);
-    if (!list) return list.error().errno_value() == ENOENT ? Result<void>() : std::move(list).error();
+    if (!list)
+        return list.error().errno_value() == ENOENT ? Result<void>() : std::move(list).error();
     size_t begin = 0;
     while (begin < list->size()) {
         size_t end = list->find('\n', begin);
-        if (end == std::string::npos) end = list->size();
+        if (end == std::string::npos)
+            end = list->size();
         std::string path = list->substr(begin, end - begin);
         begin = end + 1;
-        if (path.empty()) continue;
+        if (path.empty())
+            continue;
         RUNVM_TRY(load_module(path));
         ::unlink(path.c_str());
     }
     return {};
 }
 
-/// pivot_root(2) does not work on the initial RAM disk's own mount, so the agent lives in a tmpfs on top of it, in
-/// the way of switch_root(8).
+/// pivot_root(2) does not work on the initial RAM disk's own mount, so the agent lives in a tmpfs on top of
+/// it, in the way of switch_root(8).
 Result<void> leave_initial_root() {
     RUNVM_TRY(make_folder(new_root));
-    if (::mount("tmpfs", new_root, "tmpfs", 0, "mode=0755") != 0) return system_error("mount the root tmpfs");
-    if (::chdir(new_root) != 0) return system_error("enter the root tmpfs");
-    if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return system_error("move the root tmpfs to /");
-    if (::chroot(".") != 0 || ::chdir("/") != 0) return system_error("change the root");
+    if (::mount("tmpfs", new_root, "tmpfs", 0, "mode=0755") != 0)
+        return system_error("mount the root tmpfs");
+    if (::chdir(new_root) != 0)
+        return system_error("enter the root tmpfs");
+    if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0)
+        return system_error("move the root tmpfs to /");
+    if (::chroot(".") != 0 || ::chdir("/") != 0)
+        return system_error("change the root");
     return {};
 }
 
@@ -94,19 +102,23 @@ Result<void> mount_kernel_filesystems() {
         RUNVM_TRY(make_folder(entry.path));
         if (::mount(entry.type, entry.path, entry.type, entry.flags, entry.data) != 0)
             return system_error(std::string("mount ") + entry.path);
-        if (std::string(entry.path) == "/dev") open_console();
+        if (std::string(entry.path) == "/dev")
+            open_console();
     }
-    for (const char* path : {"/run/runvm", SharedFolder::path, "/run/runvm/rootfs"}) RUNVM_TRY(make_folder(path));
+    for (const char* path : {"/run/runvm", SharedFolder::path, "/run/runvm/rootfs"})
+        RUNVM_TRY(make_folder(path));
     return {};
 }
 
 Result<void> bring_loopback_up() {
     os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return system_error("open a socket for lo");
+    if (!socket)
+        return system_error("open a socket for lo");
     ifreq request{};
     std::strcpy(request.ifr_name, "lo");
     request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return system_error("bring lo up");
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
+        return system_error("bring lo up");
     return {};
 }
 
@@ -121,9 +133,11 @@ Result<std::map<std::string, std::string>> boot_guest() {
     RUNVM_TRY(mount_kernel_filesystems());
     RUNVM_TRY(loaded);
     RUNVM_TRY(bring_loopback_up());
-    if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0) return system_error("set the hostname");
+    if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0)
+        return system_error("set the hostname");
     rlimit files{max_open_files, max_open_files};
-    if (::setrlimit(RLIMIT_NOFILE, &files) != 0) return system_error("raise the limit of open files");
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0)
+        return system_error("raise the limit of open files");
     RUNVM_TRY(Cgroup::prepare_parent());
     RUNVM_ASSIGN(std::string command_line, os::read_file("/proc/cmdline"));
     return parse_kernel_options(command_line);
@@ -133,7 +147,8 @@ void power_off() {
     ::kill(-1, SIGKILL);
     ::sync();
     ::reboot(RB_POWER_OFF);
-    while (true) ::pause();
+    while (true)
+        ::pause();
 }
 
 void give_up(const std::string& why) {

@@ -8,8 +8,9 @@
 
 namespace runvm::agent {
 
-/// Loads the modules of the initial RAM disk, moves into a root that containers can pivot out of, mounts the kernel's
-/// filesystems, brings lo up, prepares cgroups. Returns the options of the kernel's command line. An error is fatal.
+/// Loads the modules of the initial RAM disk, moves into a root that containers can pivot out of, mounts the
+/// kernel's filesystems, brings lo up, prepares cgroups. Returns the options of the kernel's command line. An
+/// error is fatal.
 Result<std::map<std::string, std::string>> boot_guest();
 
 /// Prints an error and powers the machine off.

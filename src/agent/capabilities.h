@@ -1,6 +1,6 @@
 #pragma once
-// The capability sets of a process, in runc's order: the bounding set while still privileged, the others after the
-// change of user.
+// The capability sets of a process, in runc's order: the bounding set while still privileged, the others
+// after the change of user.
 
 #include "core/result.h"
 

@@ -32,13 +32,16 @@ Listing list_folder(int folder) {
 template <class Visit>
 Result<void> visit_below(int folder, Visit&& visit) {
     Listing listing = list_folder(folder);
-    if (!listing) return errno == ENOENT ? Result<void>() : system_error("list a cgroup");
+    if (!listing)
+        return errno == ENOENT ? Result<void>() : system_error("list a cgroup");
     while (const dirent* entry = ::readdir(listing.get())) {
         std::string_view name = entry->d_name;
-        if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
+        if (entry->d_type != DT_DIR || name == "." || name == "..")
+            continue;
         os::Fd child(::openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         if (!child) {
-            if (errno == ENOENT) continue;
+            if (errno == ENOENT)
+                continue;
             return system_error("open a cgroup");
         }
         RUNVM_TRY(visit_below(child.get(), visit));
@@ -49,7 +52,8 @@ Result<void> visit_below(int folder, Visit&& visit) {
 
 Result<std::string> read_at(int folder, const char* name) {
     os::Fd file(::openat(folder, name, O_RDONLY | O_CLOEXEC));
-    if (!file) return system_error(std::string("open ") + name);
+    if (!file)
+        return system_error(std::string("open ") + name);
     return os::read_fd(file.get(), name, max_file_bytes);
 }
 
@@ -65,8 +69,10 @@ Result<void> append_processes(int folder, std::vector<pid_t>& pids) {
     while (next < end) {
         pid_t pid = 0;
         auto parsed = std::from_chars(next, end, pid);
-        if (parsed.ec != std::errc()) break;
-        if (pid > 0) pids.push_back(pid);
+        if (parsed.ec != std::errc())
+            break;
+        if (pid > 0)
+            pids.push_back(pid);
         next = parsed.ptr + 1;
     }
     return {};
@@ -79,8 +85,10 @@ Result<void> enable_controllers(const std::string& path) {
     size_t begin = 0;
     while (begin < controllers.size()) {
         size_t end = controllers.find_first_of(" \n", begin);
-        if (end == std::string::npos) end = controllers.size();
-        if (end > begin) all += "+" + controllers.substr(begin, end - begin) + " ";
+        if (end == std::string::npos)
+            end = controllers.size();
+        if (end > begin)
+            all += "+" + controllers.substr(begin, end - begin) + " ";
         begin = end + 1;
     }
     return all.empty() ? Result<void>() : os::write_all(file.get(), all, path + "/cgroup.subtree_control");
@@ -96,8 +104,10 @@ uint64_t keyed_value(const std::string& text, const std::string& key) {
     size_t begin = 0;
     while (begin < text.size()) {
         size_t end = text.find('\n', begin);
-        if (end == std::string::npos) end = text.size();
-        if (end - begin > key.size() && text.compare(begin, key.size(), key) == 0 && text[begin + key.size()] == ' ') {
+        if (end == std::string::npos)
+            end = text.size();
+        if (end - begin > key.size() && text.compare(begin, key.size(), key) == 0 &&
+            text[begin + key.size()] == ' ') {
             uint64_t value = 0;
             std::from_chars(text.data() + begin + key.size() + 1, text.data() + end, value);
             return value;
@@ -109,14 +119,16 @@ uint64_t keyed_value(const std::string& text, const std::string& key) {
 
 Result<void> Cgroup::prepare_parent() {
     RUNVM_TRY(enable_controllers("/sys/fs/cgroup"));
-    if (::mkdir(parent, 0755) != 0 && errno != EEXIST) return system_error(std::string("mkdir ") + parent);
+    if (::mkdir(parent, 0755) != 0 && errno != EEXIST)
+        return system_error(std::string("mkdir ") + parent);
     return enable_controllers(parent);
 }
 
 Result<Cgroup> Cgroup::create(const std::string& id) {
     std::string path = std::string(parent) + "/" + id;
     if (::mkdir(path.c_str(), 0755) != 0) {
-        if (errno == EEXIST) return Error(ErrorKind::already_exists, "cgroup " + path + " exists already", EEXIST);
+        if (errno == EEXIST)
+            return Error(ErrorKind::already_exists, "cgroup " + path + " exists already", EEXIST);
         return system_error("mkdir " + path);
     }
     Result<os::Fd> folder = os::open_file(path, O_RDONLY | O_DIRECTORY);
@@ -125,7 +137,8 @@ Result<Cgroup> Cgroup::create(const std::string& id) {
         return std::move(folder).error();
     }
     Cgroup cgroup(path, std::move(*folder));
-    for (auto [name, value] : {std::pair("cgroup.max.depth", max_depth), {"cgroup.max.descendants", max_descendants}}) {
+    for (auto [name, value] :
+         {std::pair("cgroup.max.depth", max_depth), {"cgroup.max.descendants", max_descendants}}) {
         if (Result<void> written = cgroup.write(name, value, false); !written) {
             ::rmdir(path.c_str());
             return std::move(written).error();
@@ -135,10 +148,12 @@ Result<Cgroup> Cgroup::create(const std::string& id) {
 }
 
 Result<void> Cgroup::write(const std::string& name, const std::string& value, bool optional) const {
-    if (!valid_file_name(name)) return Error(ErrorKind::invalid_argument, "bad name of a cgroup file: `" + name + "`");
+    if (!valid_file_name(name))
+        return Error(ErrorKind::invalid_argument, "bad name of a cgroup file: `" + name + "`");
     os::Fd file(::openat(folder_.get(), name.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file) {
-        if (errno == ENOENT && optional) return {};
+        if (errno == ENOENT && optional)
+            return {};
         if (errno == ENOENT)
             return Error(ErrorKind::unsupported, "the guest's kernel has no cgroup file " + name, ENOENT);
         return system_error("open the cgroup file " + name);
@@ -150,7 +165,8 @@ Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
     for (auto file : resources.getFiles())
         RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
     auto rules = resources.getDeviceRules();
-    if (rules.size() == 0) return {};
+    if (rules.size() == 0)
+        return {};
     std::vector<DeviceAccessRule> checked;
     for (auto rule : rules) {
         RUNVM_ASSIGN(DeviceAccessRule made, device_rule(rule));
@@ -193,7 +209,8 @@ Result<void> Cgroup::remove() {
             return system_error(std::string("remove the cgroup ") + name);
         return {};
     }));
-    if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return system_error("remove the cgroup " + path_);
+    if (::rmdir(path_.c_str()) != 0 && errno != ENOENT)
+        return system_error("remove the cgroup " + path_);
     return {};
 }
 

@@ -59,7 +59,8 @@ private:
     os::Fd folder_;
 };
 
-/// The number of a "key value" line of a cgroup file's text; 0 if the key is not there. Exposed for the tests.
+/// The number of a "key value" line of a cgroup file's text; 0 if the key is not there. Exposed for the
+/// tests.
 uint64_t keyed_value(const std::string& text, const std::string& key);
 
 } // namespace runvm::agent

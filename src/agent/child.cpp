@@ -23,8 +23,8 @@ namespace runvm::agent {
 
 namespace {
 
-/// An empty folder of the agent's tree that the container's root is mounted on until it is the root. The mount is
-/// in the container's mount namespace only.
+/// An empty folder of the agent's tree that the container's root is mounted on until it is the root. The
+/// mount is in the container's mount namespace only.
 constexpr const char* root_mount_point = "/run/runvm/rootfs";
 
 /// runc's init ends with this when its set-up fails; a shell's "cannot execute".
@@ -33,7 +33,8 @@ constexpr int signal_exit_base = 128;
 
 Result<Rootfs> mount_root(const ContainerChild& child) {
     std::string share = child.container.getRootfsShare().cStr();
-    if (!valid_share_name(share)) return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
+    if (!valid_share_name(share))
+        return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
     RUNVM_ASSIGN(os::Fd tree, os::clone_tree(child.sources.shares + "/" + share, false));
     RUNVM_ASSIGN(os::Fd place, os::open_file(root_mount_point, O_PATH | O_DIRECTORY));
     RUNVM_TRY(attach_tree(tree.get(), place.get(), root_mount_point));
@@ -43,13 +44,15 @@ Result<Rootfs> mount_root(const ContainerChild& child) {
 
 /// runc's prepareRootfs makes a missing working directory too; if it cannot, chdir says so later.
 void make_working_folder(const Rootfs& rootfs, const std::string& cwd) {
-    if (!cwd.empty() && cwd != "/") (void)rootfs.make_mount_point(cwd, Rootfs::Kind::folder);
+    if (!cwd.empty() && cwd != "/")
+        (void)rootfs.make_mount_point(cwd, Rootfs::Kind::folder);
 }
 
 Result<void> populate_root(const ContainerChild& child, const Rootfs& rootfs) {
     auto container = child.container;
     Mounts mounts(rootfs, child.sources);
-    for (auto mount : container.getMounts()) RUNVM_TRY(mounts.add(mount));
+    for (auto mount : container.getMounts())
+        RUNVM_TRY(mounts.add(mount));
     if (needs_devices(container.getMounts()))
         RUNVM_TRY(make_devices(rootfs, container.getDevices()).context("make devices"));
     make_working_folder(rootfs, container.getProcess().getCwd().cStr());
@@ -61,16 +64,21 @@ Result<void> protect_paths(protocol::Container::Reader container, const Rootfs& 
         RUNVM_TRY(set_sysctl(setting.getKey().cStr(), setting.getValue().cStr()));
     for (auto path : container.getReadonlyPaths())
         RUNVM_TRY(make_readonly(rootfs, path.cStr()).context("make a path read-only"));
-    for (auto path : container.getMaskedPaths()) RUNVM_TRY(mask(rootfs, path.cStr()).context("mask a path"));
+    for (auto path : container.getMaskedPaths())
+        RUNVM_TRY(mask(rootfs, path.cStr()).context("mask a path"));
     return {};
 }
 
 /// pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is taken off.
 Result<void> enter_root(const Rootfs& rootfs) {
-    if (::fchdir(rootfs.fd()) != 0) return system_error("enter the root filesystem");
-    if (::syscall(SYS_pivot_root, ".", ".") != 0) return system_error("pivot_root");
-    if (::umount2(".", MNT_DETACH) != 0) return system_error("unmount the old root");
-    if (::chdir("/") != 0) return system_error("chdir /");
+    if (::fchdir(rootfs.fd()) != 0)
+        return system_error("enter the root filesystem");
+    if (::syscall(SYS_pivot_root, ".", ".") != 0)
+        return system_error("pivot_root");
+    if (::umount2(".", MNT_DETACH) != 0)
+        return system_error("unmount the old root");
+    if (::chdir("/") != 0)
+        return system_error("chdir /");
     return {};
 }
 
@@ -78,7 +86,8 @@ Result<void> finish_root(protocol::Container::Reader container) {
     RUNVM_ASSIGN(os::Fd root, os::open_file("/", O_PATH | O_DIRECTORY));
     if (container.getRootfsPropagation() != 0)
         RUNVM_TRY(change_propagation(root.get(), container.getRootfsPropagation(), "/"));
-    if (!container.getRootfsReadonly()) return {};
+    if (!container.getRootfsReadonly())
+        return {};
     mount_attr read_only{};
     read_only.attr_set = MOUNT_ATTR_RDONLY;
     return change_mount(root.get(), read_only, false, "/");
@@ -96,9 +105,11 @@ Result<void> set_names(protocol::Container::Reader container) {
 
 /// Makes the terminal if the process has one, and passes its master to the agent.
 Result<os::Fd> make_terminal(protocol::Process::Reader process, int root, SetupReporter& reporter) {
-    if (!process.getTerminal()) return os::Fd();
-    RUNVM_ASSIGN(Terminal terminal,
-                 open_terminal(root, process.getConsoleHeight(), process.getConsoleWidth()).context("terminal"));
+    if (!process.getTerminal())
+        return os::Fd();
+    RUNVM_ASSIGN(
+        Terminal terminal,
+        open_terminal(root, process.getConsoleHeight(), process.getConsoleWidth()).context("terminal"));
     RUNVM_TRY(reporter.send_terminal(terminal.master.get()));
     return std::move(terminal.slave);
 }
@@ -110,19 +121,22 @@ void end_by(int signal) {
 /// The signals whose default is to end a process, as far as people send them.
 constexpr std::array<int, 7> ending_signals = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
 
-/// A pid namespace's first process ignores signals that it has no handler for, and a container that is created but
-/// not started must end by `kill` with SIGTERM, as with runc, whose waiting process is a Go program.
+/// A pid namespace's first process ignores signals that it has no handler for, and a container that is
+/// created but not started must end by `kill` with SIGTERM, as with runc, whose waiting process is a Go
+/// program.
 void obey_signals() {
-    for (int signal : ending_signals) ::signal(signal, end_by);
+    for (int signal : ending_signals)
+        ::signal(signal, end_by);
 }
 
 void restore_signals() {
-    for (int signal : ending_signals) ::signal(signal, SIG_DFL);
+    for (int signal : ending_signals)
+        ::signal(signal, SIG_DFL);
 }
 
 /// Sets the container up; `setup` is then ready to execute.
-Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter, ProcessDescriptors& descriptors,
-                               ProcessSetup& setup) {
+Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter,
+                               ProcessDescriptors& descriptors, ProcessSetup& setup) {
     auto container = child.container;
     ::umask(0);
     RUNVM_TRY(leave_agent(container.getProcess()));
@@ -133,7 +147,8 @@ Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter, P
     RUNVM_TRY(populate_root(child, rootfs));
     RUNVM_TRY(protect_paths(container, rootfs));
     RUNVM_ASSIGN(os::Fd terminal, make_terminal(container.getProcess(), rootfs.fd(), reporter));
-    if (terminal) RUNVM_TRY(bind_console(rootfs, terminal.get()));
+    if (terminal)
+        RUNVM_TRY(bind_console(rootfs, terminal.get()));
     RUNVM_TRY(enter_root(rootfs));
     RUNVM_TRY(finish_root(container));
     RUNVM_TRY(set_names(container));
@@ -145,7 +160,8 @@ Result<void> run_container(ContainerChild& child, SetupReporter& reporter, Proce
     obey_signals();
     RUNVM_TRY(prepare_container(child, reporter, descriptors, setup));
     RUNVM_TRY(reporter.send_ready());
-    if (!reporter.wait_for_start()) ::_exit(failed_exit_code);
+    if (!reporter.wait_for_start())
+        ::_exit(failed_exit_code);
     restore_signals();
     return setup.execute();
 }
@@ -168,7 +184,8 @@ template <class Body>
     SetupReporter reporter(reporter_fd);
     try {
         Result<void> result = body(reporter);
-        if (!result) reporter.send_failed(result.error());
+        if (!result)
+            reporter.send_failed(result.error());
     } catch (const kj::Exception& exception) { // a message that is not what its schema says
         reporter.send_failed(Error(ErrorKind::internal, exception.getDescription().cStr()));
     } catch (const std::exception& exception) {
@@ -180,9 +197,11 @@ template <class Body>
 } // namespace
 
 void run_container_child(ContainerChild child) {
-    Result<ProcessDescriptors> descriptors = ProcessDescriptors::isolate(std::move(child.ends), {&child.reporter});
+    Result<ProcessDescriptors> descriptors =
+        ProcessDescriptors::isolate(std::move(child.ends), {&child.reporter});
     run(child.reporter, [&](SetupReporter& reporter) -> Result<void> {
-        if (!descriptors) return descriptors.error();
+        if (!descriptors)
+            return descriptors.error();
         return run_container(child, reporter, *descriptors);
     });
 }
@@ -191,7 +210,8 @@ void run_exec_child(ExecChild child) {
     Result<ProcessDescriptors> descriptors =
         ProcessDescriptors::isolate(std::move(child.ends), {&child.reporter, &child.container_pidfd});
     run(child.reporter, [&](SetupReporter& reporter) -> Result<void> {
-        if (!descriptors) return descriptors.error();
+        if (!descriptors)
+            return descriptors.error();
         return run_exec(child, reporter, *descriptors);
     });
 }

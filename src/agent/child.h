@@ -12,8 +12,8 @@
 
 namespace runvm::agent {
 
-/// A container's own process. It was born in the container's new namespaces (but the cgroup one) and in its cgroup;
-/// it sets up the container around itself and waits for the agent's word before it executes.
+/// A container's own process. It was born in the container's new namespaces (but the cgroup one) and in its
+/// cgroup; it sets up the container around itself and waits for the agent's word before it executes.
 struct ContainerChild {
     protocol::Container::Reader container;
     MountSources sources;

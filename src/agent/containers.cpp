@@ -17,9 +17,13 @@ constexpr size_t max_execs = 4096; // of one container, those that ended include
 /// Setting up means a few dozen system calls, some of which ask virtiofsd, which may hang.
 constexpr auto setup_limit = 60 * kj::SECONDS;
 
-Error not_found(const std::string& id) { return {ErrorKind::not_found, "container `" + id + "` does not exist"}; }
+Error not_found(const std::string& id) {
+    return {ErrorKind::not_found, "container `" + id + "` does not exist"};
+}
 
-Error broken_session() { return {ErrorKind::unavailable, "the session with the host has ended meanwhile"}; }
+Error broken_session() {
+    return {ErrorKind::unavailable, "the session with the host has ended meanwhile"};
+}
 
 bool is_up(const Container& container) {
     return (container.state == Container::State::created || container.state == Container::State::starting ||
@@ -30,20 +34,22 @@ bool is_up(const Container& container) {
 /// `promise` with a limit in time.
 template <class T>
 kj::Promise<Result<T>> limited(kj::Timer& timer, kj::Promise<Result<T>> promise) {
-    return timer.timeoutAfter(setup_limit, kj::mv(promise)).catch_([](kj::Exception&& exception) -> Result<T> {
-        if (exception.getType() == kj::Exception::Type::OVERLOADED)
-            return Error(ErrorKind::timeout, "the process was not ready within 60 s");
-        return Error(ErrorKind::internal, exception.getDescription().cStr());
-    });
+    return timer.timeoutAfter(setup_limit, kj::mv(promise))
+        .catch_([](kj::Exception&& exception) -> Result<T> {
+            if (exception.getType() == kj::Exception::Type::OVERLOADED)
+                return Error(ErrorKind::timeout, "the process was not ready within 60 s");
+            return Error(ErrorKind::internal, exception.getDescription().cStr());
+        });
 }
 
 } // namespace
 
 bool valid_container_id(const std::string& id) {
-    if (id.empty() || id.size() > max_id_bytes || id == "." || id == "..") return false;
+    if (id.empty() || id.size() > max_id_bytes || id == "." || id == "..")
+        return false;
     return std::all_of(id.begin(), id.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-               c == '+' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '.' || c == '+' || c == '-';
     });
 }
 
@@ -61,31 +67,37 @@ void Containers::end_session() {
 
 Result<ContainerPtr> Containers::find(const std::string& id) const {
     auto found = containers_.find(id);
-    if (found == containers_.end()) return not_found(id);
+    if (found == containers_.end())
+        return not_found(id);
     return found->second;
 }
 
 Result<ProcessPtr> Containers::find_process(const std::string& id, const std::string& exec_id) const {
     RUNVM_ASSIGN(ContainerPtr container, find(id));
     if (exec_id.empty()) {
-        if (container->init == nullptr) return Error(ErrorKind::wrong_state, "container `" + id + "` is being made");
+        if (container->init == nullptr)
+            return Error(ErrorKind::wrong_state, "container `" + id + "` is being made");
         return container->init;
     }
     auto found = container->execs.find(exec_id);
     if (found == container->execs.end())
-        return Error(ErrorKind::not_found, "process `" + exec_id + "` of container `" + id + "` does not exist");
+        return Error(ErrorKind::not_found,
+                     "process `" + exec_id + "` of container `" + id + "` does not exist");
     return found->second;
 }
 
-kj::Promise<Result<pid_t>> Containers::create(const std::string& id, protocol::Container::Reader description) {
+kj::Promise<Result<pid_t>> Containers::create(const std::string& id,
+                                              protocol::Container::Reader description) {
     using Answer = Result<pid_t>;
-    if (!valid_container_id(id)) return Answer(Error(ErrorKind::invalid_argument, "bad container id `" + id + "`"));
+    if (!valid_container_id(id))
+        return Answer(Error(ErrorKind::invalid_argument, "bad container id `" + id + "`"));
     if (containers_.count(id) != 0)
         return Answer(Error(ErrorKind::already_exists, "container `" + id + "` exists already"));
     if (containers_.size() >= max_containers)
         return Answer(Error(ErrorKind::unavailable, "the sandbox has 256 containers already; delete some"));
     Result<uint64_t> namespaces = Launcher::namespaces_for(description);
-    if (!namespaces) return Answer(std::move(namespaces).error());
+    if (!namespaces)
+        return Answer(std::move(namespaces).error());
 
     auto container = std::make_shared<Container>(id);
     container->namespaces = *namespaces;
@@ -93,7 +105,8 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id, protocol::C
     containers_[id] = container;
     return shared_folder_.mount()
         .then([this, container, description](Result<void> mounted) -> kj::Promise<Result<pid_t>> {
-            if (!mounted) return Answer(std::move(mounted).error());
+            if (!mounted)
+                return Answer(std::move(mounted).error());
             if (container->removal != nullptr)
                 return Answer(Error(ErrorKind::wrong_state, "the container was deleted meanwhile"));
             return limited(timer_, launch(container, description));
@@ -103,22 +116,27 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id, protocol::C
                 container->state = Container::State::created;
                 return kj::mv(answer);
             }
-            return destroy(container).then([answer = kj::mv(answer)](Result<void>) mutable { return kj::mv(answer); });
+            return destroy(container).then(
+                [answer = kj::mv(answer)](Result<void>) mutable { return kj::mv(answer); });
         });
 }
 
-kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container, protocol::Container::Reader description) {
+kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container,
+                                              protocol::Container::Reader description) {
     using Answer = Result<pid_t>;
     Result<Cgroup> cgroup = Cgroup::create(container->id);
-    if (!cgroup) return Answer(std::move(cgroup).error());
+    if (!cgroup)
+        return Answer(std::move(cgroup).error());
     container->cgroup.emplace(std::move(*cgroup));
-    Result<Launched> launched = launcher_.launch_container(container->id, description, container->namespaces,
-                                                           *container->cgroup);
-    if (!launched) return Answer(std::move(launched).error());
+    Result<Launched> launched =
+        launcher_.launch_container(container->id, description, container->namespaces, *container->cgroup);
+    if (!launched)
+        return Answer(std::move(launched).error());
     container->init = adopt(*launched, container, "");
     container->channel = launched->channel;
     return await_ready(container->init, launched->channel)
-        .then([this, container, description, stdio = kj::mv(launched->stdio)](Result<void> ready) mutable -> Answer {
+        .then([this, container, description,
+               stdio = kj::mv(launched->stdio)](Result<void> ready) mutable -> Answer {
             RUNVM_TRY(ready);
             RUNVM_TRY(container->cgroup->apply(description.getResources()));
             RUNVM_TRY(attach_streams(container->init, std::move(stdio)));
@@ -129,14 +147,17 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container, protocol::
 kj::Promise<Result<void>> Containers::start(const std::string& id) {
     using Answer = Result<void>;
     Result<ContainerPtr> found = find(id);
-    if (!found) return Answer(std::move(found).error());
+    if (!found)
+        return Answer(std::move(found).error());
     ContainerPtr container = *found;
     if (container->state != Container::State::created)
         return Answer(Error(ErrorKind::wrong_state, "container `" + id + "` is not waiting to be started"));
     container->state = Container::State::starting;
-    if (Answer started = container->channel->start(); !started) return started;
+    if (Answer started = container->channel->start(); !started)
+        return started;
     return limited(timer_, await_execution(container->channel)).then([container](Answer&& answer) {
-        if (answer && container->state == Container::State::starting) container->state = Container::State::running;
+        if (answer && container->state == Container::State::starting)
+            container->state = Container::State::running;
         container->channel = nullptr;
         return kj::mv(answer);
     });
@@ -153,7 +174,8 @@ kj::Promise<Result<pid_t>> Containers::exec(const std::string& id, const std::st
             return Error(ErrorKind::already_exists, "process `" + exec_id + "` exists already");
         if (container->execs.size() >= max_execs)
             return Error(ErrorKind::unavailable, "the container has 4096 process records; forget some");
-        if (!is_up(*container)) return Error(ErrorKind::wrong_state, "container `" + id + "` is not running");
+        if (!is_up(*container))
+            return Error(ErrorKind::wrong_state, "container `" + id + "` is not running");
         RUNVM_ASSIGN(os::Fd cgroup_fd, container->cgroup->open_below(cgroup));
         ContainerToJoin join{container->init->pidfd.get(), container->init->pid, container->namespaces,
                              container->personality};
@@ -161,7 +183,8 @@ kj::Promise<Result<pid_t>> Containers::exec(const std::string& id, const std::st
         return std::pair(container, std::move(launched));
     };
     Result<std::pair<ContainerPtr, Launched>> launched = launch_exec();
-    if (!launched) return Answer(std::move(launched).error());
+    if (!launched)
+        return Answer(std::move(launched).error());
     return run_exec(launched->first, exec_id, std::move(launched->second));
 }
 
@@ -174,14 +197,16 @@ kj::Promise<Result<pid_t>> Containers::run_exec(ContainerPtr container, const st
     auto executed = await_ready(process, channel)
                         .then([this, process, channel, stdio = kj::mv(launched.stdio)](
                                   Result<void> ready) mutable -> kj::Promise<Result<void>> {
-                            if (!ready) return kj::mv(ready);
+                            if (!ready)
+                                return kj::mv(ready);
                             if (Result<void> attached = attach_streams(process, std::move(stdio)); !attached)
                                 return kj::mv(attached);
                             return await_execution(channel);
                         });
     return limited(timer_, kj::mv(executed))
         .then([this, container, process](Result<void>&& result) -> kj::Promise<Answer> {
-            if (result) return Answer(process->pid);
+            if (result)
+                return Answer(process->pid);
             return discard(process).then([container, process, error = std::move(result).error()]() -> Answer {
                 container->execs.erase(process->exec_id);
                 return error;
@@ -216,16 +241,21 @@ kj::Promise<Result<void>> Containers::await_ready(ProcessPtr process, std::share
 
 kj::Promise<Result<void>> Containers::await_execution(std::shared_ptr<SetupChannel> channel) {
     auto next = channel->next();
-    return next.then([](SetupMessage&& message) -> Result<void> {
-        if (message.error) return *message.error;
-        return {};
-    }).attach(kj::mv(channel));
+    return next
+        .then([](SetupMessage&& message) -> Result<void> {
+            if (message.error)
+                return *message.error;
+            return {};
+        })
+        .attach(kj::mv(channel));
 }
 
 Result<void> Containers::attach_streams(const ProcessPtr& process, Stdio stdio) {
-    if (relay_ == nullptr || process->session != session_) return broken_session();
+    if (relay_ == nullptr || process->session != session_)
+        return broken_session();
     if (stdio.terminal_stream) {
-        if (!process->terminal) return Error(ErrorKind::internal, "the process sent no terminal");
+        if (!process->terminal)
+            return Error(ErrorKind::internal, "the process sent no terminal");
         RUNVM_ASSIGN(RelayEnd end, terminal_relay_end(*stdio.terminal_stream, process->terminal.get()));
         stdio.relay_ends.push_back(std::move(end));
     }
@@ -234,7 +264,8 @@ Result<void> Containers::attach_streams(const ProcessPtr& process, Stdio stdio) 
         relay_->attach(end.stream, std::move(end.source), std::move(end.sink));
     }
     if (stdio.terminal_stream) {
-        // A caller that hung up: the process's terminal hangs up when our last descriptor of its master is closed.
+        // A caller that hung up: the process's terminal hangs up when our last descriptor of its master is
+        // closed.
         tasks_.add(relay_->ended(*stdio.terminal_stream)
                        .then([process] { process->terminal.reset(); }, [](kj::Exception&&) {}));
     }
@@ -243,7 +274,8 @@ Result<void> Containers::attach_streams(const ProcessPtr& process, Stdio stdio) 
 
 kj::Promise<Result<Exit>> Containers::wait(const std::string& id, const std::string& exec_id) {
     Result<ProcessPtr> found = find_process(id, exec_id);
-    if (!found) return Result<Exit>(std::move(found).error());
+    if (!found)
+        return Result<Exit>(std::move(found).error());
     ProcessPtr process = *found;
     return process->when_ended().then([process]() -> Result<Exit> { return *process->exit(); });
 }
@@ -252,32 +284,40 @@ Result<void> Containers::signal(const std::string& id, const std::string& exec_i
     if (signal < 0 || signal > SIGRTMAX)
         return Error(ErrorKind::invalid_argument, "there is no signal " + std::to_string(signal));
     RUNVM_ASSIGN(ProcessPtr process, find_process(id, exec_id));
-    if (process->wait_status && !all) return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
-    if (!all) return send_signal(process->pidfd.get(), signal);
+    if (process->wait_status && !all)
+        return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
+    if (!all)
+        return send_signal(process->pidfd.get(), signal);
 
     RUNVM_ASSIGN(ContainerPtr container, find(id));
     if (!container->cgroup || !container->cgroup->populated())
         return Error(ErrorKind::process_finished, "the container has no process left", ESRCH);
-    if (signal == SIGKILL) return container->cgroup->kill();
+    if (signal == SIGKILL)
+        return container->cgroup->kill();
     RUNVM_ASSIGN(std::vector<pid_t> pids, container->cgroup->processes());
     for (pid_t pid : pids)
-        if (::kill(pid, signal) != 0 && errno != ESRCH) return system_error("send signal " + std::to_string(signal));
+        if (::kill(pid, signal) != 0 && errno != ESRCH)
+            return system_error("send signal " + std::to_string(signal));
     return {};
 }
 
 Result<void> Containers::resize(const std::string& id, const std::string& exec_id, uint16_t height,
                                 uint16_t width) {
     RUNVM_ASSIGN(ProcessPtr process, find_process(id, exec_id));
-    if (process->wait_status) return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
-    if (!process->terminal) return Error(ErrorKind::invalid_argument, "the process has no terminal");
+    if (process->wait_status)
+        return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
+    if (!process->terminal)
+        return Error(ErrorKind::invalid_argument, "the process has no terminal");
     return resize_terminal(process->terminal.get(), height, width);
 }
 
 Result<void> Containers::forget(const std::string& id, const std::string& exec_id) {
     if (exec_id.empty())
-        return Error(ErrorKind::invalid_argument, "a container's own process is forgotten with the container");
+        return Error(ErrorKind::invalid_argument,
+                     "a container's own process is forgotten with the container");
     RUNVM_ASSIGN(ProcessPtr process, find_process(id, exec_id));
-    if (!process->exit()) return Error(ErrorKind::wrong_state, "process `" + exec_id + "` has not ended");
+    if (!process->exit())
+        return Error(ErrorKind::wrong_state, "process `" + exec_id + "` has not ended");
     detach_inputs(*process);
     containers_[id]->execs.erase(exec_id);
     return {};
@@ -285,13 +325,15 @@ Result<void> Containers::forget(const std::string& id, const std::string& exec_i
 
 Result<std::vector<pid_t>> Containers::processes(const std::string& id) const {
     RUNVM_ASSIGN(ContainerPtr container, find(id));
-    if (!container->cgroup) return std::vector<pid_t>();
+    if (!container->cgroup)
+        return std::vector<pid_t>();
     return container->cgroup->processes();
 }
 
 kj::Promise<Result<void>> Containers::remove(const std::string& id) {
     auto found = containers_.find(id);
-    if (found == containers_.end()) return Result<void>();
+    if (found == containers_.end())
+        return Result<void>();
     return destroy(found->second);
 }
 

@@ -68,7 +68,8 @@ private:
     Result<ProcessPtr> find_process(const std::string& id, const std::string& exec_id) const;
 
     kj::Promise<Result<pid_t>> launch(ContainerPtr container, protocol::Container::Reader description);
-    kj::Promise<Result<pid_t>> run_exec(ContainerPtr container, const std::string& exec_id, Launched launched);
+    kj::Promise<Result<pid_t>> run_exec(ContainerPtr container, const std::string& exec_id,
+                                        Launched launched);
     ProcessPtr adopt(Launched& launched, const ContainerPtr& container, const std::string& exec_id);
     kj::Promise<Result<void>> await_ready(ProcessPtr process, std::shared_ptr<SetupChannel> channel);
     kj::Promise<Result<void>> await_execution(std::shared_ptr<SetupChannel> channel);

@@ -45,7 +45,9 @@ bpf_insn skip_rule_if(uint8_t comparison, uint8_t target, uint32_t value) {
     return instruction(BPF_JMP32 | comparison | BPF_K, target, 0, 0, static_cast<int32_t>(value));
 }
 
-bool is_conditional_jump(const bpf_insn& made) { return (made.code & 0x07) == BPF_JMP32; }
+bool is_conditional_jump(const bpf_insn& made) {
+    return (made.code & 0x07) == BPF_JMP32;
+}
 
 void append_verdict(std::vector<bpf_insn>& program, bool allowed) {
     program.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, allowed ? 1 : 0));
@@ -58,8 +60,10 @@ void append_rule(std::vector<bpf_insn>& program, const DeviceAccessRule& rule) {
         uint32_t number = rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
         program.push_back(skip_rule_if(BPF_JNE, type, number));
     }
-    if (rule.major >= 0) program.push_back(skip_rule_if(BPF_JNE, major_number, static_cast<uint32_t>(rule.major)));
-    if (rule.minor >= 0) program.push_back(skip_rule_if(BPF_JNE, minor_number, static_cast<uint32_t>(rule.minor)));
+    if (rule.major >= 0)
+        program.push_back(skip_rule_if(BPF_JNE, major_number, static_cast<uint32_t>(rule.major)));
+    if (rule.minor >= 0)
+        program.push_back(skip_rule_if(BPF_JNE, minor_number, static_cast<uint32_t>(rule.minor)));
     if (rule.access != every_access) {
         if (rule.allow) {
             program.push_back(compute(BPF_AND, wanted, every_access & ~rule.access));
@@ -72,14 +76,17 @@ void append_rule(std::vector<bpf_insn>& program, const DeviceAccessRule& rule) {
     }
     append_verdict(program, rule.allow);
     for (size_t i = begin; i < program.size(); ++i)
-        if (is_conditional_jump(program[i])) program[i].off = static_cast<int16_t>(program.size() - i - 1);
+        if (is_conditional_jump(program[i]))
+            program[i].off = static_cast<int16_t>(program.size() - i - 1);
 }
 
 bool always_decides(const DeviceAccessRule& rule) {
     return rule.type == 'a' && rule.major < 0 && rule.minor < 0 && rule.access == every_access;
 }
 
-long bpf(int command, bpf_attr& attributes) { return ::syscall(SYS_bpf, command, &attributes, sizeof attributes); }
+long bpf(int command, bpf_attr& attributes) {
+    return ::syscall(SYS_bpf, command, &attributes, sizeof attributes);
+}
 
 } // namespace
 
@@ -91,7 +98,8 @@ Result<DeviceAccessRule> device_rule(protocol::DeviceRule::Reader rule) {
     made.minor = rule.getMinor();
     if (made.type != 'a' && made.type != 'b' && made.type != 'c')
         return Error(ErrorKind::invalid_argument, "device rule: the type is none of a, b, c");
-    if (made.type == 'a') made.major = made.minor = -1; // config-linux.md: "a" means every device
+    if (made.type == 'a')
+        made.major = made.minor = -1; // config-linux.md: "a" means every device
     std::string access = rule.getAccess().size() > 0 ? rule.getAccess().cStr() : "rwm";
     for (char letter : access) {
         switch (letter) {
@@ -105,7 +113,8 @@ Result<DeviceAccessRule> device_rule(protocol::DeviceRule::Reader rule) {
             made.access |= BPF_DEVCG_ACC_MKNOD;
             break;
         default:
-            return Error(ErrorKind::invalid_argument, "device rule: the access `" + access + "` is not of \"rwm\"");
+            return Error(ErrorKind::invalid_argument,
+                         "device rule: the access `" + access + "` is not of \"rwm\"");
         }
     }
     return made;
@@ -123,7 +132,8 @@ std::vector<bpf_insn> device_program(const std::vector<DeviceAccessRule>& rules)
     for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
         append_rule(program, *rule);
         // The verifier refuses instructions that cannot be reached.
-        if (always_decides(*rule)) return program;
+        if (always_decides(*rule))
+            return program;
     }
     append_verdict(program, false);
     return program;
@@ -137,14 +147,16 @@ Result<void> attach_device_program(int cgroup, const std::vector<bpf_insn>& prog
     load_attributes.insn_cnt = static_cast<uint32_t>(program.size());
     load_attributes.license = reinterpret_cast<uint64_t>(license);
     os::Fd loaded(static_cast<int>(bpf(BPF_PROG_LOAD, load_attributes)));
-    if (!loaded) return system_error("load the device program");
+    if (!loaded)
+        return system_error("load the device program");
 
     bpf_attr attach_attributes{};
     attach_attributes.target_fd = static_cast<uint32_t>(cgroup);
     attach_attributes.attach_bpf_fd = static_cast<uint32_t>(loaded.get());
     attach_attributes.attach_type = BPF_CGROUP_DEVICE;
     attach_attributes.attach_flags = BPF_F_ALLOW_MULTI;
-    if (bpf(BPF_PROG_ATTACH, attach_attributes) != 0) return system_error("attach the device program");
+    if (bpf(BPF_PROG_ATTACH, attach_attributes) != 0)
+        return system_error("attach the device program");
     return {};
 }
 

@@ -21,8 +21,8 @@ struct DeviceAccessRule {
 
 Result<DeviceAccessRule> device_rule(protocol::DeviceRule::Reader rule);
 
-/// The program for a list of rules: of the rules that match a device the last one decides, for each kind of access
-/// by itself (open for reading and writing asks for two at once). What no rule matches is denied.
+/// The program for a list of rules: of the rules that match a device the last one decides, for each kind of
+/// access by itself (open for reading and writing asks for two at once). What no rule matches is denied.
 std::vector<bpf_insn> device_program(const std::vector<DeviceAccessRule>& rules);
 
 /// Loads the program and attaches it to the cgroup (an open folder), to which it belongs from then on.

@@ -49,10 +49,12 @@ constexpr std::array<Link, 5> default_links = {{
 Result<void> make_node(const Rootfs& rootfs, const DeviceNode& device) {
     RUNVM_ASSIGN(Rootfs::Place place, rootfs.make_parent(device.path));
     if (::mknodat(place.folder.get(), place.name.c_str(), device.mode, device.number) != 0) {
-        if (errno == EEXIST) return {};
+        if (errno == EEXIST)
+            return {};
         return system_error("mknod " + device.path);
     }
-    if (device.uid == 0 && device.gid == 0) return {};
+    if (device.uid == 0 && device.gid == 0)
+        return {};
     if (::fchownat(place.folder.get(), place.name.c_str(), device.uid, device.gid, AT_SYMLINK_NOFOLLOW) != 0)
         return system_error("chown " + device.path);
     return {};
@@ -107,16 +109,20 @@ Result<void> make_devices(const Rootfs& rootfs, capnp::List<protocol::Device>::R
         RUNVM_ASSIGN(DeviceNode node, node_of(device));
         RUNVM_TRY(make_node(rootfs, node));
     }
-    for (const DeviceNode& device : default_devices()) RUNVM_TRY(make_node(rootfs, device));
+    for (const DeviceNode& device : default_devices())
+        RUNVM_TRY(make_node(rootfs, device));
     RUNVM_TRY(make_ptmx(rootfs));
-    for (const Link& link : default_links) RUNVM_TRY(make_link(rootfs, link));
+    for (const Link& link : default_links)
+        RUNVM_TRY(make_link(rootfs, link));
     return {};
 }
 
 bool needs_devices(capnp::List<protocol::Mount>::Reader mounts) {
     for (auto mount : mounts) {
-        if (!mount.hasShare() || mount.getShare().size() == 0) continue;
-        if (mount.getDestination() == "/dev" || mount.getDestination() == "/dev/") return false;
+        if (!mount.hasShare() || mount.getShare().size() == 0)
+            continue;
+        if (mount.getDestination() == "/dev" || mount.getDestination() == "/dev/")
+            return false;
     }
     return true;
 }

@@ -7,8 +7,8 @@
 
 namespace runvm::agent {
 
-/// Makes the default devices, `devices`, /dev/ptmx, /dev/fd, /dev/stdin, /dev/stdout, /dev/stderr and /dev/core.
-/// What exists stays as it is (runc does the same). Needs umask 0.
+/// Makes the default devices, `devices`, /dev/ptmx, /dev/fd, /dev/stdin, /dev/stdout, /dev/stderr and
+/// /dev/core. What exists stays as it is (runc does the same). Needs umask 0.
 Result<void> make_devices(const Rootfs& rootfs, capnp::List<protocol::Device>::Reader devices);
 
 /// False if one of the mounts binds a ready /dev: then runc leaves it alone, and so do we.

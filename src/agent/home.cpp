@@ -29,14 +29,17 @@ std::string home_in_passwd(std::string_view passwd, uid_t uid) {
         while (count < fields.size()) {
             size_t colon = line.find(':');
             fields[count++] = line.substr(0, colon);
-            if (colon == std::string_view::npos) break;
+            if (colon == std::string_view::npos)
+                break;
             line.remove_prefix(colon + 1);
         }
         uid_t found = 0;
         std::string_view number = count > uid_field ? fields[uid_field] : "";
         auto parsed = std::from_chars(number.data(), number.data() + number.size(), found);
-        if (number.empty() || parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) continue;
-        if (found == uid && count > home_field) return std::string(fields[home_field]);
+        if (number.empty() || parsed.ec != std::errc() || parsed.ptr != number.data() + number.size())
+            continue;
+        if (found == uid && count > home_field)
+            return std::string(fields[home_field]);
     }
     return "";
 }
@@ -45,7 +48,8 @@ std::string home_of(uid_t uid) {
     // O_NONBLOCK: it may be a fifo
     Result<os::Fd> file = os::open_file("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
     struct stat info {};
-    if (!file || ::fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode)) return "/";
+    if (!file || ::fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode))
+        return "/";
     Result<std::string> text = os::read_fd(file->get(), "/etc/passwd", max_passwd_bytes);
     std::string home = text ? home_in_passwd(*text, uid) : "";
     return home.empty() ? "/" : home;

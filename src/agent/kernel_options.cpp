@@ -13,7 +13,8 @@ std::map<std::string, std::string> parse_kernel_options(const std::string& comma
         std::string_view word = rest.substr(0, end);
         rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
         size_t equals = word.find('=');
-        if (word.substr(0, prefix.size()) != prefix || equals == std::string_view::npos) continue;
+        if (word.substr(0, prefix.size()) != prefix || equals == std::string_view::npos)
+            continue;
         options[std::string(word.substr(prefix.size(), equals - prefix.size()))] = word.substr(equals + 1);
     }
     return options;

@@ -22,7 +22,8 @@ constexpr uint64_t supported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE
 Result<os::Fd> cgroup_of(pid_t pid) {
     RUNVM_ASSIGN(std::string text, os::read_file("/proc/" + std::to_string(pid) + "/cgroup"));
     size_t begin = text.find("0::/");
-    if (begin == std::string::npos) return Error(ErrorKind::system, "the container's process has no cgroup");
+    if (begin == std::string::npos)
+        return Error(ErrorKind::system, "the container's process has no cgroup");
     size_t path = begin + 3;
     return os::open_file("/sys/fs/cgroup" + text.substr(path, text.find('\n', path) - path),
                          O_RDONLY | O_DIRECTORY);
@@ -37,12 +38,15 @@ Result<Launcher> Launcher::create(kj::UnixEventPort& event_port) {
 
 Result<uint64_t> Launcher::namespaces_for(protocol::Container::Reader container) {
     uint64_t asked = container.getNewNamespaces();
-    if ((asked & CLONE_NEWUSER) != 0 || container.getUidMappings().size() > 0 || container.getGidMappings().size() > 0)
+    if ((asked & CLONE_NEWUSER) != 0 || container.getUidMappings().size() > 0 ||
+        container.getGidMappings().size() > 0)
         return Error(ErrorKind::unsupported, "linux.namespaces: a user namespace is not supported");
-    if ((asked & CLONE_NEWTIME) != 0 || container.getMonotonicOffsetNs() != 0 || container.getBoottimeOffsetNs() != 0)
+    if ((asked & CLONE_NEWTIME) != 0 || container.getMonotonicOffsetNs() != 0 ||
+        container.getBoottimeOffsetNs() != 0)
         return Error(ErrorKind::unsupported, "linux.timeOffsets: a time namespace is not supported");
     asked &= ~uint64_t{CLONE_NEWNET}; // always the guest's
-    if ((asked & ~supported) != 0) return Error(ErrorKind::unsupported, "linux.namespaces: unknown namespace");
+    if ((asked & ~supported) != 0)
+        return Error(ErrorKind::unsupported, "linux.namespaces: unknown namespace");
     return asked | always_made;
 }
 
@@ -67,15 +71,16 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     return launched;
 }
 
-/// The agent enters the container's pid namespace for its next child, which costs one fork less than a child that
-/// joins it and forks again, and goes back.
+/// The agent enters the container's pid namespace for its next child, which costs one fork less than a child
+/// that joins it and forks again, and goes back.
 Result<CloneResult> Launcher::clone_into(const ContainerToJoin& container, int cgroup) {
     bool has_pid_namespace = (container.namespaces & CLONE_NEWPID) != 0;
     if (has_pid_namespace)
         RUNVM_TRY(join_namespaces(container.init_pidfd, CLONE_NEWPID, "the container's processes"));
     Result<CloneResult> clone = clone_process(0, cgroup);
     if (!clone && clone.error().errno_value() == EBUSY) {
-        if (Result<os::Fd> other = cgroup_of(container.init_pid)) clone = clone_process(0, other->get());
+        if (Result<os::Fd> other = cgroup_of(container.init_pid))
+            clone = clone_process(0, other->get());
     }
     bool is_child = clone && clone->pid == 0;
     // Every later child would be born in the wrong place: there is no way on.

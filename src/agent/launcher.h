@@ -35,15 +35,17 @@ class Launcher {
 public:
     static Result<Launcher> create(kj::UnixEventPort& event_port);
 
-    /// The namespaces that are made for a container when it asks for these; unsupported for those that the agent
-    /// cannot make.
+    /// The namespaces that are made for a container when it asks for these; unsupported for those that the
+    /// agent cannot make.
     static Result<uint64_t> namespaces_for(protocol::Container::Reader container);
 
-    /// A container's own process. Resources are not in force yet: its set-up is not limited by them, as with runc.
+    /// A container's own process. Resources are not in force yet: its set-up is not limited by them, as with
+    /// runc.
     Result<Launched> launch_container(const std::string& id, protocol::Container::Reader container,
                                       uint64_t namespaces, const Cgroup& cgroup);
 
-    Result<Launched> launch_exec(const ContainerToJoin& container, protocol::Process::Reader process, int cgroup);
+    Result<Launched> launch_exec(const ContainerToJoin& container, protocol::Process::Reader process,
+                                 int cgroup);
 
 private:
     Launcher(kj::UnixEventPort& event_port, os::Fd own_pid_namespace)

@@ -51,7 +51,8 @@ mount_attr mount_attributes(uint64_t set, uint64_t cleared) {
 std::vector<std::string> filesystem_flags(uint64_t set) {
     std::vector<std::string> names;
     for (const auto& [flag, name] : filesystem_flag_names)
-        if ((set & flag) != 0) names.emplace_back(name);
+        if ((set & flag) != 0)
+            names.emplace_back(name);
     return names;
 }
 
@@ -60,8 +61,10 @@ std::vector<FilesystemOption> parse_filesystem_options(const std::string& data) 
     size_t begin = 0;
     while (begin <= data.size()) {
         size_t end = data.find(',', begin);
-        while (end != std::string::npos && end > begin && data[end - 1] == '\\') end = data.find(',', end + 1);
-        if (end == std::string::npos) end = data.size();
+        while (end != std::string::npos && end > begin && data[end - 1] == '\\')
+            end = data.find(',', end + 1);
+        if (end == std::string::npos)
+            end = data.size();
         std::string part = data.substr(begin, end - begin);
         if (size_t equals = part.find('='); equals != std::string::npos)
             options.push_back({part.substr(0, equals), part.substr(equals + 1), true});

@@ -23,9 +23,11 @@ std::string filesystem_complaint(int context) {
     std::array<char, 512> line;
     ssize_t length = ::read(context, line.data(), line.size());
     // "e tmpfs: Bad value for 'size'"; the first letter is the severity.
-    if (length <= 2 || line[0] != 'e') return "";
+    if (length <= 2 || line[0] != 'e')
+        return "";
     std::string text(line.data() + 2, static_cast<size_t>(length - 2));
-    while (!text.empty() && text.back() == '\n') text.pop_back();
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
     return " (" + text + ")";
 }
 
@@ -36,10 +38,13 @@ Error filesystem_error(int context, const std::string& what, int errno_value) {
 /// proc and sysfs must not be mounted through a symlink or on a file: runc refuses that too (CVE-2019-16884).
 Result<void> require_plain_folder(const Rootfs& rootfs, const std::string& path) {
     Result<os::Fd> place = rootfs.open(path, O_PATH | O_NOFOLLOW);
-    if (!place) return place.error().errno_value() == ENOENT ? Result<void>() : place.error();
+    if (!place)
+        return place.error().errno_value() == ENOENT ? Result<void>() : place.error();
     struct stat info {};
-    if (::fstat(place->get(), &info) != 0) return system_error("stat " + path);
-    if (!S_ISDIR(info.st_mode)) return system_error("mount point " + path, ENOTDIR);
+    if (::fstat(place->get(), &info) != 0)
+        return system_error("stat " + path);
+    if (!S_ISDIR(info.st_mode))
+        return system_error("mount point " + path, ENOTDIR);
     return {};
 }
 
@@ -53,7 +58,8 @@ bool valid_share_name(const std::string& name) {
 
 Result<os::Fd> clone_tree_of(int fd, const std::string& name) {
     os::Fd tree(::open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
-    if (!tree) return system_error("open_tree " + name);
+    if (!tree)
+        return system_error("open_tree " + name);
     return tree;
 }
 
@@ -62,7 +68,8 @@ Result<os::Fd> make_filesystem(const std::string& type, const std::string& sourc
     os::Fd context(::fsopen(type.c_str(), FSOPEN_CLOEXEC));
     if (!context) {
         if (errno == ENODEV)
-            return Error(ErrorKind::unsupported, "the guest's kernel has no filesystem `" + type + "`", ENODEV);
+            return Error(ErrorKind::unsupported, "the guest's kernel has no filesystem `" + type + "`",
+                         ENODEV);
         return system_error("fsopen " + type);
     }
     if (!source.empty() && ::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", source.c_str(), 0) != 0)
@@ -71,16 +78,19 @@ Result<os::Fd> make_filesystem(const std::string& type, const std::string& sourc
         if (::fsconfig(context.get(), FSCONFIG_SET_FLAG, name.c_str(), nullptr, 0) != 0)
             return filesystem_error(context.get(), "option " + name + " of " + type, errno);
     for (const FilesystemOption& option : parse_filesystem_options(data)) {
-        int result = option.has_value ? ::fsconfig(context.get(), FSCONFIG_SET_STRING, option.key.c_str(),
-                                                   option.value.c_str(), 0)
-                                      : ::fsconfig(context.get(), FSCONFIG_SET_FLAG, option.key.c_str(), nullptr, 0);
-        if (result != 0) return filesystem_error(context.get(), "option " + option.key + " of " + type, errno);
+        int result =
+            option.has_value
+                ? ::fsconfig(context.get(), FSCONFIG_SET_STRING, option.key.c_str(), option.value.c_str(), 0)
+                : ::fsconfig(context.get(), FSCONFIG_SET_FLAG, option.key.c_str(), nullptr, 0);
+        if (result != 0)
+            return filesystem_error(context.get(), "option " + option.key + " of " + type, errno);
     }
     if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
         return filesystem_error(context.get(), "create a " + type, errno);
     mount_attr attributes = mount_attributes(flags, 0);
     os::Fd tree(::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes.attr_set)));
-    if (!tree) return filesystem_error(context.get(), "fsmount " + type, errno);
+    if (!tree)
+        return filesystem_error(context.get(), "fsmount " + type, errno);
     return tree;
 }
 
@@ -91,7 +101,8 @@ Result<void> attach_tree(int tree, int target, const std::string& name) {
 }
 
 Result<void> change_mount(int fd, mount_attr attributes, bool recursive, const std::string& name) {
-    if (attributes.attr_set == 0 && attributes.attr_clr == 0 && attributes.propagation == 0) return {};
+    if (attributes.attr_set == 0 && attributes.attr_clr == 0 && attributes.propagation == 0)
+        return {};
     unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
     if (::mount_setattr(fd, "", flags, &attributes, sizeof attributes) != 0)
         return system_error("change the mount " + name);
@@ -108,9 +119,12 @@ Result<void> Mounts::add(protocol::Mount::Reader mount) {
     std::string destination = mount.getDestination().cStr();
     std::string type = mount.getType().cStr();
     auto mounted = [&]() -> Result<void> {
-        if (mount.hasShare() && mount.getShare().size() > 0) return add_share(mount);
-        if ((mount.getFlags() & MS_REMOUNT) != 0) return change_existing(mount);
-        if (type == "cgroup" || type == "cgroup2") return add_cgroup(mount);
+        if (mount.hasShare() && mount.getShare().size() > 0)
+            return add_share(mount);
+        if ((mount.getFlags() & MS_REMOUNT) != 0)
+            return change_existing(mount);
+        if (type == "cgroup" || type == "cgroup2")
+            return add_cgroup(mount);
         return add_filesystem(mount);
     };
     return mounted().context("mount " + type + " on " + destination);
@@ -132,11 +146,13 @@ Result<void> Mounts::attach(int tree, protocol::Mount::Reader mount) {
 
 Result<void> Mounts::add_share(protocol::Mount::Reader mount) {
     std::string share = mount.getShare().cStr();
-    if (!valid_share_name(share)) return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
+    if (!valid_share_name(share))
+        return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
     RUNVM_ASSIGN(os::Fd tree, os::clone_tree(sources_.shares + "/" + share, false));
     mount_attr attributes = mount_attributes(mount.getFlags(), mount.getClearedFlags());
-    // "rbind,ro" leaves the submounts of the source writable. In the guest they are automounts, made when they are
-    // first looked at with the flags of the mount they are on, so that one has to look at them first.
+    // "rbind,ro" leaves the submounts of the source writable. In the guest they are automounts, made when
+    // they are first looked at with the flags of the mount they are on, so that one has to look at them
+    // first.
     if (mount.hasSubmounts()) {
         for (auto submount : mount.getSubmounts()) {
             std::string path = submount.cStr();
@@ -150,7 +166,8 @@ Result<void> Mounts::add_share(protocol::Mount::Reader mount) {
 Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount) {
     std::string destination = mount.getDestination().cStr();
     std::string type = mount.getType().cStr();
-    if (type == "proc" || type == "sysfs") RUNVM_TRY(require_plain_folder(rootfs_, destination));
+    if (type == "proc" || type == "sysfs")
+        RUNVM_TRY(require_plain_folder(rootfs_, destination));
 
     uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
     RUNVM_ASSIGN(os::Fd tree, make_filesystem(type, mount.getSource().cStr(), flags & ~uint64_t{MS_RDONLY},
@@ -160,16 +177,18 @@ Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount) {
         RUNVM_TRY(copy_up(source.get(), tree.get()).context("copy up " + destination));
     }
     RUNVM_TRY(attach(tree.get(), mount));
-    if ((flags & MS_RDONLY) != 0) read_only_later_.push_back(std::move(tree));
+    if ((flags & MS_RDONLY) != 0)
+        read_only_later_.push_back(std::move(tree));
     return {};
 }
 
-/// A container never sees more than its own cgroup: with a cgroup namespace a mount shows just that, without one
-/// it is bound, as runc does on cgroup v1.
+/// A container never sees more than its own cgroup: with a cgroup namespace a mount shows just that, without
+/// one it is bound, as runc does on cgroup v1.
 Result<void> Mounts::add_cgroup(protocol::Mount::Reader mount) {
     uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
     auto make = [&]() -> Result<os::Fd> {
-        if (sources_.private_cgroup_namespace) return make_filesystem("cgroup2", "cgroup", flags, "");
+        if (sources_.private_cgroup_namespace)
+            return make_filesystem("cgroup2", "cgroup", flags, "");
         RUNVM_ASSIGN(os::Fd bound, os::clone_tree(sources_.cgroup, false));
         RUNVM_TRY(change_mount(bound.get(), mount_attributes(flags, 0), false, sources_.cgroup));
         return bound;
@@ -190,7 +209,8 @@ Result<void> Mounts::change_existing(protocol::Mount::Reader mount) {
 Result<void> Mounts::finish() {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY;
-    for (const os::Fd& tree : read_only_later_) RUNVM_TRY(change_mount(tree.get(), attributes, false, "read-only"));
+    for (const os::Fd& tree : read_only_later_)
+        RUNVM_TRY(change_mount(tree.get(), attributes, false, "read-only"));
     read_only_later_.clear();
     return {};
 }

@@ -13,7 +13,8 @@
 
 namespace runvm::agent {
 
-/// Where things are in the agent's own tree, which the container's mount namespace has a copy of until pivot_root.
+/// Where things are in the agent's own tree, which the container's mount namespace has a copy of until
+/// pivot_root.
 struct MountSources {
     std::string shares;                    ///< folder of the container's shares
     std::string cgroup;                    ///< folder of the container's cgroup
@@ -42,8 +43,8 @@ private:
     std::vector<os::Fd> read_only_later_;
 };
 
-/// A detached copy of the mount that `fd` (O_PATH) refers to a place of, with its submounts: os::clone_tree for what
-/// was reached by descriptor.
+/// A detached copy of the mount that `fd` (O_PATH) refers to a place of, with its submounts: os::clone_tree
+/// for what was reached by descriptor.
 Result<os::Fd> clone_tree_of(int fd, const std::string& name);
 
 /// A detached new mount of a filesystem. `flags`: MS_*; `data`: its options as for mount(2).

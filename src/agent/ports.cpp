@@ -9,7 +9,9 @@ namespace {
 class Pairing final : private kj::TaskSet::ErrorHandler {
 public:
     Pairing(kj::AsyncIoStream& control, kj::AsyncIoStream& streams)
-        : control_{control, channel::PortRole::control, {}}, streams_{streams, channel::PortRole::streams, {}},
+        : control_{control, channel::PortRole::control, {}}, streams_{streams,
+                                                                      channel::PortRole::streams,
+                                                                      {}},
           handshakes_(*this) {}
 
     kj::Promise<void> run() {
@@ -30,21 +32,25 @@ private:
     };
 
     void listen(Port& port) {
-        if (port.listening) return;
+        if (port.listening)
+            return;
         port.listening = true;
-        handshakes_.add(channel::handshake_guest(port.stream, port.role).then([this, &port](channel::Nonce&& nonce) {
-            port.nonce = nonce;
-            port.answered = true;
-            port.listening = false;
-            compare();
-        }));
+        handshakes_.add(
+            channel::handshake_guest(port.stream, port.role).then([this, &port](channel::Nonce&& nonce) {
+                port.nonce = nonce;
+                port.answered = true;
+                port.listening = false;
+                compare();
+            }));
     }
 
     void compare() {
-        if (!control_.answered || !streams_.answered) return;
-        if (control_.nonce == streams_.nonce) return paired_->fulfill();
-        // One of the two is of a session that is over, and which one cannot be told. The host sends nothing else
-        // before both are answered, so listening on the right one takes nothing from it.
+        if (!control_.answered || !streams_.answered)
+            return;
+        if (control_.nonce == streams_.nonce)
+            return paired_->fulfill();
+        // One of the two is of a session that is over, and which one cannot be told. The host sends nothing
+        // else before both are answered, so listening on the right one takes nothing from it.
         listen(control_);
         listen(streams_);
     }
@@ -72,8 +78,10 @@ Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port,
         return found == kernel_options.end() ? std::string() : found->second;
     };
     std::string channel = option("channel");
-    if (channel.empty() || channel == "serial") return open_virtio_ports(event_port);
-    if (channel == "vsock") return listen_on_vsock(event_port, option("secret"));
+    if (channel.empty() || channel == "serial")
+        return open_virtio_ports(event_port);
+    if (channel == "vsock")
+        return listen_on_vsock(event_port, option("secret"));
     return Error(ErrorKind::invalid_argument, "runvm.channel=" + channel + " is neither serial nor vsock");
 }
 

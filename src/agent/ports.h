@@ -21,12 +21,13 @@ class PortSource {
 public:
     virtual ~PortSource() noexcept(false) = default; // kj's observers
 
-    /// The ports of the next session, through their handshakes. Fails when a port breaks meanwhile; may be called again.
+    /// The ports of the next session, through their handshakes. Fails when a port breaks meanwhile; may be
+    /// called again.
     virtual kj::Promise<SessionPorts> next() = 0;
 };
 
-/// Answers handshakes on both ports until both have had one with the same nonce: a port that still is in an older
-/// session has another nonce, and its newer handshake is on the way.
+/// Answers handshakes on both ports until both have had one with the same nonce: a port that still is in an
+/// older session has another nonce, and its newer handshake is on the way.
 kj::Promise<void> pair_ports(kj::AsyncIoStream& control, kj::AsyncIoStream& streams);
 
 /// The ports of virtio-serial, found by name in sysfs; they show up a moment after boot.
@@ -35,8 +36,8 @@ Result<kj::Own<PortSource>> open_virtio_ports(kj::UnixEventPort& event_port);
 /// Listens on vsock ports 1024 and 1025.
 Result<kj::Own<PortSource>> listen_on_vsock(kj::UnixEventPort& event_port, const std::string& secret);
 
-/// The source that the kernel's command line asks for: runvm.channel=serial (the default) or vsock, the latter with
-/// runvm.secret.
+/// The source that the kernel's command line asks for: runvm.channel=serial (the default) or vsock, the
+/// latter with runvm.secret.
 Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port,
                                        const std::map<std::string, std::string>& kernel_options);
 

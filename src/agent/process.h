@@ -42,8 +42,8 @@ public:
     const std::weak_ptr<Container> container;
     const std::string exec_id; ///< empty: the container's own process
 
-    os::Fd terminal;       ///< a duplicate of the master, for its size; closed at the end
-    uint64_t session = 0;  ///< that its streams belong to
+    os::Fd terminal;      ///< a duplicate of the master, for its size; closed at the end
+    uint64_t session = 0; ///< that its streams belong to
     std::vector<channel::StreamId> output_streams;
     std::vector<channel::StreamId> input_streams; ///< those without output
     std::optional<int> wait_status;               ///< set once it has been reaped

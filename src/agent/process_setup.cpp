@@ -33,8 +33,10 @@ constexpr size_t max_filter_instructions = 4096; // the kernel's BPF_MAXINSNS
 constexpr rlim_t default_open_files = 1024;
 
 Result<void> change_folder(const std::string& path) {
-    if (::chdir(path.c_str()) == 0) return {};
-    // The user's mistake, as a missing command is: callers tell 126 and 127 by runc's words (container_linux.go).
+    if (::chdir(path.c_str()) == 0)
+        return {};
+    // The user's mistake, as a missing command is: callers tell 126 and 127 by runc's words
+    // (container_linux.go).
     Error error = system_error("chdir to cwd (\"" + path + "\") set in config.json failed");
     bool missing = error.errno_value() == ENOENT || error.errno_value() == ENOTDIR;
     return Error(missing ? ErrorKind::command_not_found : ErrorKind::command_not_executable, error.message(),
@@ -44,7 +46,8 @@ Result<void> change_folder(const std::string& path) {
 /// A working directory outside of the root is a way out (CVE-2024-21626).
 Result<void> require_cwd_inside() {
     std::array<char, PATH_MAX> path;
-    if (::syscall(SYS_getcwd, path.data(), path.size()) < 0) return system_error("get the working directory");
+    if (::syscall(SYS_getcwd, path.data(), path.size()) < 0)
+        return system_error("get the working directory");
     if (path[0] != '/')
         return Error(ErrorKind::invalid_argument,
                      "current working directory is outside of container mount namespace root");
@@ -53,7 +56,8 @@ Result<void> require_cwd_inside() {
 
 CapabilityMasks masks_of(protocol::Process::Reader process) {
     CapabilityMasks masks;
-    if (!process.hasCapabilities()) return masks;
+    if (!process.hasCapabilities())
+        return masks;
     auto sets = process.getCapabilities();
     masks.bounding = sets.getBounding();
     masks.effective = sets.getEffective();
@@ -66,7 +70,8 @@ CapabilityMasks masks_of(protocol::Process::Reader process) {
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     std::vector<char*> pointers;
     pointers.reserve(texts.size() + 1);
-    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str())); // execve's signature
+    for (const std::string& text : texts)
+        pointers.push_back(const_cast<char*>(text.c_str())); // execve's signature
     pointers.push_back(nullptr);
     return pointers;
 }
@@ -79,19 +84,23 @@ Result<void> leave_agent(protocol::Process::Reader process) {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     // Handlers go with execve, an ignored signal stays: kj ignores SIGPIPE.
     ::signal(SIGPIPE, SIG_DFL);
-    if (::setsid() < 0) return system_error("setsid");
+    if (::setsid() < 0)
+        return system_error("setsid");
     // A session keyring of its own, as runc makes; a kernel without keyrings is fine.
-    if (::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, nullptr) < 0 && errno != ENOSYS && errno != EDQUOT)
+    if (::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, nullptr) < 0 && errno != ENOSYS &&
+        errno != EDQUOT)
         return system_error("make a session keyring");
     if (process.getHasOomScoreAdj()) {
         RUNVM_ASSIGN(os::Fd file, os::open_file("/proc/self/oom_score_adj", O_WRONLY));
-        RUNVM_TRY(os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), "/proc/self/oom_score_adj"));
+        RUNVM_TRY(
+            os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), "/proc/self/oom_score_adj"));
     }
     return {};
 }
 
 Result<void> ProcessSetup::prepare(ProcessDescriptors& descriptors, int terminal) {
-    if (terminal >= 0) RUNVM_TRY(take_terminal(terminal));
+    if (terminal >= 0)
+        RUNVM_TRY(take_terminal(terminal));
     RUNVM_TRY(descriptors.install(terminal));
     if (personality_ != no_personality && ::personality(static_cast<unsigned long>(personality_)) < 0)
         return system_error("set the personality");
@@ -100,13 +109,15 @@ Result<void> ProcessSetup::prepare(ProcessDescriptors& descriptors, int terminal
     RUNVM_TRY(set_scheduling());
     RUNVM_TRY(set_limits());
     // Without no_new_privs loading a filter needs CAP_SYS_ADMIN, so it has to be done before that may go.
-    if (!process_.getNoNewPrivileges()) RUNVM_TRY(load_seccomp());
+    if (!process_.getNoNewPrivileges())
+        RUNVM_TRY(load_seccomp());
     RUNVM_TRY(become_user());
     return find_command();
 }
 
 Result<void> ProcessSetup::set_scheduling() {
-    if (process_.hasScheduler()) RUNVM_TRY(set_scheduler(process_.getScheduler()));
+    if (process_.hasScheduler())
+        RUNVM_TRY(set_scheduler(process_.getScheduler()));
     if (process_.getIoPriorityClass() != 0)
         RUNVM_TRY(set_io_priority(process_.getIoPriorityClass(), process_.getIoPriorityLevel()));
     if (process_.getExecCpuAffinity().size() > 0) {
@@ -118,7 +129,8 @@ Result<void> ProcessSetup::set_scheduling() {
 
 Result<void> ProcessSetup::set_limits() {
     rlimit open_files{};
-    if (::getrlimit(RLIMIT_NOFILE, &open_files) != 0) return system_error("get the limit of open files");
+    if (::getrlimit(RLIMIT_NOFILE, &open_files) != 0)
+        return system_error("get the limit of open files");
     open_files.rlim_cur = std::min(open_files.rlim_max, default_open_files);
     ::setrlimit(RLIMIT_NOFILE, &open_files);
     for (auto limit : process_.getRlimits()) {
@@ -131,7 +143,8 @@ Result<void> ProcessSetup::set_limits() {
 }
 
 Result<void> ProcessSetup::load_seccomp() {
-    if (!process_.hasSeccomp()) return {};
+    if (!process_.hasSeccomp())
+        return {};
     auto program = process_.getSeccomp().getProgram();
     size_t count = program.size() / sizeof(sock_filter);
     if (count == 0 || count > max_filter_instructions || program.size() % sizeof(sock_filter) != 0)
@@ -148,24 +161,32 @@ Result<void> ProcessSetup::load_seccomp() {
 Result<void> ProcessSetup::become_user() {
     auto user = process_.getUser();
     RUNVM_ASSIGN(environment_, merge_environment(process_.getEnv()));
-    if (find_variable(environment_, "HOME") == nullptr) environment_.push_back("HOME=" + home_of(user.getUid()));
+    if (find_variable(environment_, "HOME") == nullptr)
+        environment_.push_back("HOME=" + home_of(user.getUid()));
     RUNVM_TRY(own_stdio(user.getUid()));
 
     CapabilityMasks masks = masks_of(process_);
     RUNVM_TRY(limit_bounding_set(masks));
-    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return system_error("keep capabilities");
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return system_error("keep capabilities");
     // Root may enter folders that the user cannot, and on a network filesystem it can be the other way round.
     std::string cwd = process_.getCwd().size() > 0 ? process_.getCwd().cStr() : "/";
     bool entered = ::chdir(cwd.c_str()) == 0;
 
     std::vector<gid_t> groups;
-    for (gid_t group : user.getAdditionalGids()) groups.push_back(group);
-    if (::setgroups(groups.size(), groups.data()) != 0) return system_error("set additional groups");
-    if (::setresgid(user.getGid(), user.getGid(), user.getGid()) != 0) return system_error("set gid");
-    if (::setresuid(user.getUid(), user.getUid(), user.getUid()) != 0) return system_error("set uid");
-    if (!entered) RUNVM_TRY(change_folder(cwd));
+    for (gid_t group : user.getAdditionalGids())
+        groups.push_back(group);
+    if (::setgroups(groups.size(), groups.data()) != 0)
+        return system_error("set additional groups");
+    if (::setresgid(user.getGid(), user.getGid(), user.getGid()) != 0)
+        return system_error("set gid");
+    if (::setresuid(user.getUid(), user.getUid(), user.getUid()) != 0)
+        return system_error("set uid");
+    if (!entered)
+        RUNVM_TRY(change_folder(cwd));
     RUNVM_TRY(require_cwd_inside());
-    if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return system_error("stop keeping capabilities");
+    if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
+        return system_error("stop keeping capabilities");
     RUNVM_TRY(set_capabilities(masks));
     ::umask(user.getUmask());
     return {};
@@ -173,7 +194,8 @@ Result<void> ProcessSetup::become_user() {
 
 Result<void> ProcessSetup::find_command() {
     auto args = process_.getArgs();
-    if (args.size() == 0) return Error(ErrorKind::invalid_argument, "process.args is empty");
+    if (args.size() == 0)
+        return Error(ErrorKind::invalid_argument, "process.args is empty");
     const char* path = find_variable(environment_, "PATH");
     RUNVM_ASSIGN(executable_, find_executable(args[0].cStr(), path != nullptr ? path : ""));
     return {};
@@ -181,12 +203,14 @@ Result<void> ProcessSetup::find_command() {
 
 Error ProcessSetup::execute() {
     std::vector<std::string> args;
-    for (auto arg : process_.getArgs()) args.emplace_back(arg.cStr());
+    for (auto arg : process_.getArgs())
+        args.emplace_back(arg.cStr());
     std::vector<char*> argv = pointers_to(args);
     std::vector<char*> envp = pointers_to(environment_);
     // As late as possible, so that the profile need not allow what the set-up does.
     if (process_.getNoNewPrivileges())
-        if (Result<void> loaded = load_seccomp(); !loaded) return std::move(loaded).error();
+        if (Result<void> loaded = load_seccomp(); !loaded)
+            return std::move(loaded).error();
     ::execve(executable_.c_str(), argv.data(), envp.data());
     return execve_error(executable_, errno);
 }
@@ -198,7 +222,8 @@ Result<std::vector<std::string>> merge_environment(capnp::List<capnp::Text>::Rea
         std::string text = entry.cStr();
         size_t equals = text.find('=');
         if (equals == std::string::npos || equals == 0)
-            return Error(ErrorKind::invalid_argument, "process.env: `" + text + "` is not of the form NAME=value");
+            return Error(ErrorKind::invalid_argument,
+                         "process.env: `" + text + "` is not of the form NAME=value");
         auto [place, is_new] = places.emplace(text.substr(0, equals), merged.size());
         if (is_new)
             merged.push_back(std::move(text));
@@ -210,7 +235,8 @@ Result<std::vector<std::string>> merge_environment(capnp::List<capnp::Text>::Rea
 
 const char* find_variable(const std::vector<std::string>& environment, const std::string& name) {
     for (const std::string& entry : environment)
-        if (entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0)
+        if (entry.size() > name.size() && entry[name.size()] == '=' &&
+            entry.compare(0, name.size(), name) == 0)
             return entry.c_str() + name.size() + 1;
     return nullptr;
 }

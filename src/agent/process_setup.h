@@ -1,7 +1,7 @@
 #pragma once
-// What config.json's "process" says, done to the process that becomes it: the same for a container's own process
-// and for an exec. The order is runc's (standard_init_linux.go, init_linux.go finalizeNamespace), because it decides
-// which steps still have root's rights.
+// What config.json's "process" says, done to the process that becomes it: the same for a container's own
+// process and for an exec. The order is runc's (standard_init_linux.go, init_linux.go finalizeNamespace),
+// because it decides which steps still have root's rights.
 
 #include "agent/setup_channel.h"
 #include "agent/stdio.h"
@@ -14,8 +14,8 @@
 
 namespace runvm::agent {
 
-/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, and with the
-/// OOM score that is asked for (through the agent's own /proc, which is still there).
+/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, and with
+/// the OOM score that is asked for (through the agent's own /proc, which is still there).
 Result<void> leave_agent(protocol::Process::Reader process);
 
 /// Everything from the descriptors to the look-up of the executable, for a process that is in its container's
@@ -43,12 +43,11 @@ private:
     std::vector<std::string> environment_;
 };
 
-/// The environment as execve gets it: of a name given twice the last value counts (runc sets them one after the
-/// other). invalid_argument for an entry without "=".
+/// The environment as execve gets it: of a name given twice the last value counts (runc sets them one after
+/// the other). invalid_argument for an entry without "=".
 Result<std::vector<std::string>> merge_environment(capnp::List<capnp::Text>::Reader env);
 
 /// The value of a variable; nullptr if it is not set.
 const char* find_variable(const std::vector<std::string>& environment, const std::string& name);
-
 
 } // namespace runvm::agent

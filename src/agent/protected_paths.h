@@ -10,7 +10,8 @@
 
 namespace runvm::agent {
 
-/// Writes "net.core.somaxconn" through the agent's own /proc; the file belongs to the namespaces of the writer.
+/// Writes "net.core.somaxconn" through the agent's own /proc; the file belongs to the namespaces of the
+/// writer.
 Result<void> set_sysctl(const std::string& key, const std::string& value);
 
 /// Binds the path over itself, read-only with the flags it has. A missing path is success, as in runc.

@@ -15,7 +15,8 @@ void Reaper::reap_all() {
     while (true) {
         int status = 0;
         pid_t pid = ::waitpid(-1, &status, WNOHANG);
-        if (pid <= 0) return;
+        if (pid <= 0)
+            return;
         ended_(pid, status);
     }
 }

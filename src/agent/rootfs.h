@@ -1,7 +1,7 @@
 #pragma once
-// Paths inside a container's root filesystem. Its contents are hostile: a symlink or ".." in it must not lead out,
-// and another container may share it and change it meanwhile. So nothing is reached by a path of the agent's own:
-// every path is resolved as if the root filesystem were "/", and worked on by descriptor.
+// Paths inside a container's root filesystem. Its contents are hostile: a symlink or ".." in it must not lead
+// out, and another container may share it and change it meanwhile. So nothing is reached by a path of the
+// agent's own: every path is resolved as if the root filesystem were "/", and worked on by descriptor.
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -16,7 +16,8 @@ class Rootfs {
 public:
     enum class Kind { folder, file };
 
-    /// A name in a folder that is inside the root filesystem. The name is no symlink, "." or "..", when looked at.
+    /// A name in a folder that is inside the root filesystem. The name is no symlink, "." or "..", when
+    /// looked at.
     struct Place {
         os::Fd folder; ///< O_PATH
         std::string name;

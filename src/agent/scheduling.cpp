@@ -43,21 +43,25 @@ Result<void> set_scheduler(protocol::Scheduler::Reader scheduler) {
     attributes.runtime_ns = scheduler.getRuntimeNs();
     attributes.deadline_ns = scheduler.getDeadlineNs();
     attributes.period_ns = scheduler.getPeriodNs();
-    if (::syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) return system_error("set the scheduler");
+    if (::syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
+        return system_error("set the scheduler");
     return {};
 }
 
 Result<void> set_io_priority(uint16_t io_class, uint16_t level) {
     int value = (io_class << ioprio_class_shift) | level;
-    if (::syscall(SYS_ioprio_set, ioprio_who_process, 0, value) != 0) return system_error("set the I/O priority");
+    if (::syscall(SYS_ioprio_set, ioprio_who_process, 0, value) != 0)
+        return system_error("set the I/O priority");
     return {};
 }
 
 Result<void> set_cpu_affinity(const std::vector<unsigned>& cpus) {
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (unsigned cpu : cpus) CPU_SET(cpu, &set);
-    if (::sched_setaffinity(0, sizeof set, &set) != 0) return system_error("set the cpu affinity");
+    for (unsigned cpu : cpus)
+        CPU_SET(cpu, &set);
+    if (::sched_setaffinity(0, sizeof set, &set) != 0)
+        return system_error("set the cpu affinity");
     return {};
 }
 
@@ -69,15 +73,20 @@ Result<std::vector<unsigned>> parse_cpu_list(const std::string& list) {
     while (true) {
         unsigned first = 0;
         next = take_number(next, end, first);
-        if (next == nullptr) return bad;
+        if (next == nullptr)
+            return bad;
         unsigned last = first;
         if (next != end && *next == '-') {
             next = take_number(next + 1, end, last);
-            if (next == nullptr || last < first) return bad;
+            if (next == nullptr || last < first)
+                return bad;
         }
-        for (unsigned cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-        if (next == end) return cpus;
-        if (*next++ != ',') return bad;
+        for (unsigned cpu = first; cpu <= last; ++cpu)
+            cpus.push_back(cpu);
+        if (next == end)
+            return cpus;
+        if (*next++ != ',')
+            return bad;
     }
 }
 

@@ -12,7 +12,8 @@ kj::Promise<bool> check_secret(kj::AsyncIoStream& stream, const std::string& sec
     auto given = kj::heap<std::array<unsigned char, secret_bytes>>();
     auto read = stream.tryRead(given->data(), secret_bytes, secret_bytes);
     return read.then([given = kj::mv(given), &secret](size_t length) {
-        if (length != secret_bytes || secret.size() != secret_bytes) return false;
+        if (length != secret_bytes || secret.size() != secret_bytes)
+            return false;
         // Every byte is compared, so that the time tells nothing.
         unsigned difference = 0;
         for (size_t i = 0; i < secret_bytes; ++i)

@@ -18,15 +18,18 @@ constexpr auto power_off_delay = 20 * kj::MILLISECONDS;
 /// Writes the error of `result` into an answer, if it is one.
 template <class Context, class T>
 bool answer_error(Context& context, const Result<T>& result) {
-    if (result) return false;
+    if (result)
+        return false;
     channel::write_error(result.error(), context.getResults().initError());
     return true;
 }
 
 Result<void> set_clock(int64_t time_ns) {
-    if (time_ns <= 0) return Error(ErrorKind::invalid_argument, "the host's time is not after 1970");
+    if (time_ns <= 0)
+        return Error(ErrorKind::invalid_argument, "the host's time is not after 1970");
     timespec time{time_ns / ns_per_s, time_ns % ns_per_s};
-    if (::clock_settime(CLOCK_REALTIME, &time) != 0) return system_error("set the clock");
+    if (::clock_settime(CLOCK_REALTIME, &time) != 0)
+        return system_error("set the clock");
     return {};
 }
 
@@ -38,7 +41,8 @@ kj::Promise<void> AgentService::hello(HelloContext context) {
     results.setProtocolVersion(protocol::AGENT_PROTOCOL_VERSION);
     results.setAgentVersion(RUNVM_VERSION);
     utsname kernel{};
-    if (::uname(&kernel) == 0) results.setKernelRelease(kernel.release);
+    if (::uname(&kernel) == 0)
+        results.setKernelRelease(kernel.release);
     results.setBootNs(boot_ns_);
     if (params.getProtocolVersion() != protocol::AGENT_PROTOCOL_VERSION) {
         Error mismatch(ErrorKind::unsupported,
@@ -54,9 +58,11 @@ kj::Promise<void> AgentService::hello(HelloContext context) {
 
 kj::Promise<void> AgentService::createContainer(CreateContainerContext context) {
     auto params = context.getParams();
-    return containers_.create(params.getId(), params.getContainer()).then([context](Result<pid_t> pid) mutable {
-        if (!answer_error(context, pid)) context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
-    });
+    return containers_.create(params.getId(), params.getContainer())
+        .then([context](Result<pid_t> pid) mutable {
+            if (!answer_error(context, pid))
+                context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
+        });
 }
 
 kj::Promise<void> AgentService::startContainer(StartContainerContext context) {
@@ -69,7 +75,8 @@ kj::Promise<void> AgentService::exec(ExecContext context) {
     auto params = context.getParams();
     return containers_.exec(params.getId(), params.getExecId(), params.getProcess(), params.getCgroup())
         .then([context](Result<pid_t> pid) mutable {
-            if (!answer_error(context, pid)) context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
+            if (!answer_error(context, pid))
+                context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
         });
 }
 
@@ -78,7 +85,8 @@ kj::Promise<void> AgentService::wait(WaitContext context) {
     // Nothing is lost if the host goes away, and a wait can be long.
     context.allowCancellation();
     return containers_.wait(params.getId(), params.getExecId()).then([context](Result<Exit> exit) mutable {
-        if (!answer_error(context, exit)) exit->write(context.getResults().initStatus());
+        if (!answer_error(context, exit))
+            exit->write(context.getResults().initStatus());
     });
 }
 
@@ -91,8 +99,8 @@ kj::Promise<void> AgentService::signal(SignalContext context) {
 
 kj::Promise<void> AgentService::resize(ResizeContext context) {
     auto params = context.getParams();
-    answer_error(context,
-                 containers_.resize(params.getId(), params.getExecId(), params.getHeight(), params.getWidth()));
+    answer_error(context, containers_.resize(params.getId(), params.getExecId(), params.getHeight(),
+                                             params.getWidth()));
     return kj::READY_NOW;
 }
 
@@ -110,9 +118,11 @@ kj::Promise<void> AgentService::deleteContainer(DeleteContainerContext context) 
 
 kj::Promise<void> AgentService::processes(ProcessesContext context) {
     Result<std::vector<pid_t>> pids = containers_.processes(context.getParams().getId());
-    if (answer_error(context, pids)) return kj::READY_NOW;
+    if (answer_error(context, pids))
+        return kj::READY_NOW;
     auto list = context.getResults().initGuestPids(static_cast<unsigned>(pids->size()));
-    for (unsigned i = 0; i < pids->size(); ++i) list.set(i, static_cast<uint32_t>((*pids)[i]));
+    for (unsigned i = 0; i < pids->size(); ++i)
+        list.set(i, static_cast<uint32_t>((*pids)[i]));
     return kj::READY_NOW;
 }
 

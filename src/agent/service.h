@@ -1,5 +1,6 @@
 #pragma once
-// Interface Agent over the table of containers: what comes from the host is unpacked, what goes back is packed.
+// Interface Agent over the table of containers: what comes from the host is unpacked, what goes back is
+// packed.
 
 #include "agent/containers.h"
 #include "protocol/agent.capnp.h"
@@ -8,7 +9,8 @@
 
 namespace runvm::agent {
 
-// capnp's generated servers have virtual functions and no virtual destructor: they are owned by their own type.
+// capnp's generated servers have virtual functions and no virtual destructor: they are owned by their own
+// type.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class AgentService final : public protocol::Agent::Server {

@@ -25,7 +25,8 @@ public:
     Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, uint64_t boot_ns)
         : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
           network_(*control_, capnp::rpc::twoparty::Side::SERVER),
-          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(containers, event_port.getTimer(), boot_ns))) {
+          rpc_(capnp::makeRpcServer(network_,
+                                    kj::heap<AgentService>(containers, event_port.getTimer(), boot_ns))) {
         containers_.begin_session(relay_);
     }
     ~Session() noexcept(false) { containers_.end_session(); }
@@ -73,7 +74,8 @@ kj::Promise<void> Sessions::run() {
         .then([this](SessionPorts ports) { return serve(kj::mv(ports)); })
         .then([] { log_line("the session with the host has ended"); },
               [](kj::Exception&& exception) {
-                  log_line(std::string("the session with the host broke: ") + exception.getDescription().cStr());
+                  log_line(std::string("the session with the host broke: ") +
+                           exception.getDescription().cStr());
               })
         .then([this] { return event_port_.getTimer().afterDelay(retry_interval); })
         .then([this] { return run(); });
@@ -89,7 +91,8 @@ void run_agent() {
     uint64_t started_ns = boottime_ns();
     try {
         Result<std::map<std::string, std::string>> kernel_options = boot_guest();
-        if (!kernel_options) give_up(kernel_options.error().to_string());
+        if (!kernel_options)
+            give_up(kernel_options.error().to_string());
         Result<void> ended = serve_for_ever(started_ns, *kernel_options);
         give_up(ended.error().to_string());
     } catch (const kj::Exception& exception) {

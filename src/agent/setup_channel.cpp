@@ -28,7 +28,8 @@ void append_number(std::string& out, T number) {
 /// Cuts a number off the front of `in`.
 template <class T>
 bool take_number(std::string_view& in, T& number) {
-    if (in.size() < sizeof number) return false;
+    if (in.size() < sizeof number)
+        return false;
     std::memcpy(&number, in.data(), sizeof number);
     in.remove_prefix(sizeof number);
     return true;
@@ -36,7 +37,8 @@ bool take_number(std::string_view& in, T& number) {
 
 void append_text(std::string& out, const std::string& text) {
     size_t room = max_message_bytes - 1 - out.size();
-    if (room < sizeof(uint16_t)) return;
+    if (room < sizeof(uint16_t))
+        return;
     auto length = static_cast<uint16_t>(std::min(text.size(), room - sizeof(uint16_t)));
     append_number(out, length);
     out.append(text, 0, length);
@@ -44,7 +46,8 @@ void append_text(std::string& out, const std::string& text) {
 
 bool take_text(std::string_view& in, std::string& text) {
     uint16_t length = 0;
-    if (!take_number(in, length) || in.size() < length) return false;
+    if (!take_number(in, length) || in.size() < length)
+        return false;
     text.assign(in.substr(0, length));
     in.remove_prefix(length);
     return true;
@@ -57,7 +60,8 @@ std::string encode_error(const Error& error) {
     append_number(message, static_cast<int32_t>(error.kind()));
     append_number(message, static_cast<int32_t>(error.errno_value()));
     append_text(message, error.message());
-    for (size_t i = 0; i < error.context().size() && i < max_steps; ++i) append_text(message, error.context()[i]);
+    for (size_t i = 0; i < error.context().size() && i < max_steps; ++i)
+        append_text(message, error.context()[i]);
     return message;
 }
 
@@ -66,11 +70,14 @@ std::optional<Error> decode_error(const std::string& message) {
     int32_t kind = 0;
     int32_t errno_value = 0;
     std::string text;
-    if (!take_number(rest, kind) || !take_number(rest, errno_value) || !take_text(rest, text)) return std::nullopt;
-    if (kind < 0 || kind > static_cast<int32_t>(ErrorKind::process_finished)) return std::nullopt;
+    if (!take_number(rest, kind) || !take_number(rest, errno_value) || !take_text(rest, text))
+        return std::nullopt;
+    if (kind < 0 || kind > static_cast<int32_t>(ErrorKind::process_finished))
+        return std::nullopt;
     Error error(static_cast<ErrorKind>(kind), text, errno_value);
     while (!rest.empty()) {
-        if (!take_text(rest, text)) return std::nullopt;
+        if (!take_text(rest, text))
+            return std::nullopt;
         error.add_context(text);
     }
     return error;
@@ -83,7 +90,8 @@ Result<std::pair<os::Fd, os::Fd>> make_setup_sockets() {
         return system_error("make a socket pair");
     os::Fd ours(ends[0]);
     os::Fd theirs(ends[1]);
-    if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) return system_error("make a socket non-blocking");
+    if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0)
+        return system_error("make a socket non-blocking");
     return std::pair(std::move(ours), std::move(theirs));
 }
 
@@ -101,12 +109,15 @@ std::optional<SetupMessage> SetupChannel::receive() {
     header.msg_control = control.data();
     header.msg_controllen = control.size();
     ssize_t length = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
-    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return std::nullopt;
 
     SetupMessage message;
-    if (length <= 0) return message;
+    if (length <= 0)
+        return message;
     for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
-        if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
+        if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
+            continue;
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(item), sizeof fd);
         message.terminal.reset(fd);
@@ -121,7 +132,8 @@ std::optional<SetupMessage> SetupChannel::receive() {
     default:
         message.kind = SetupMessage::Kind::failed;
         message.error = decode_error(std::string(data.data() + 1, static_cast<size_t>(length - 1)));
-        if (!message.error) message.error = Error(ErrorKind::internal, "unreadable report of the process's set-up");
+        if (!message.error)
+            message.error = Error(ErrorKind::internal, "unreadable report of the process's set-up");
         break;
     }
     return message;
@@ -129,12 +141,14 @@ std::optional<SetupMessage> SetupChannel::receive() {
 
 kj::Promise<SetupMessage> SetupChannel::next() {
     std::optional<SetupMessage> message = receive();
-    if (message) return kj::mv(*message);
+    if (message)
+        return kj::mv(*message);
     return observer_.whenBecomesReadable().then([this] { return next(); });
 }
 
 Result<void> SetupChannel::start() {
-    if (::send(socket_.get(), &start_tag, 1, MSG_NOSIGNAL) != 1) return system_error("start the process");
+    if (::send(socket_.get(), &start_tag, 1, MSG_NOSIGNAL) != 1)
+        return system_error("start the process");
     return {};
 }
 
@@ -152,12 +166,14 @@ Result<void> SetupReporter::send_terminal(int master) {
     item->cmsg_type = SCM_RIGHTS;
     item->cmsg_len = CMSG_LEN(sizeof(int));
     std::memcpy(CMSG_DATA(item), &master, sizeof master);
-    if (::sendmsg(socket_, &header, MSG_NOSIGNAL) != 1) return system_error("pass the terminal on");
+    if (::sendmsg(socket_, &header, MSG_NOSIGNAL) != 1)
+        return system_error("pass the terminal on");
     return {};
 }
 
 Result<void> SetupReporter::send_ready() {
-    if (::write(socket_, &ready_tag, 1) != 1) return system_error("report that the process is ready");
+    if (::write(socket_, &ready_tag, 1) != 1)
+        return system_error("report that the process is ready");
     return {};
 }
 

@@ -1,9 +1,9 @@
 #pragma once
-// Between the agent and a process that it is setting up: a socket pair of messages that execve closes. So the agent
-// hears of a failed step with its errno, and of the success of execve by the end of the channel.
+// Between the agent and a process that it is setting up: a socket pair of messages that execve closes. So the
+// agent hears of a failed step with its errno, and of the success of execve by the end of the channel.
 //
-// The process sends its terminal if it has one, then `ready` or `failed`; a container's own process then waits for
-// the agent's word to go on; `failed` may still follow from execve itself.
+// The process sends its terminal if it has one, then `ready` or `failed`; a container's own process then
+// waits for the agent's word to go on; `failed` may still follow from execve itself.
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -46,8 +46,8 @@ private:
     kj::UnixEventPort::FdObserver observer_;
 };
 
-/// The end of the process that is set up. After its seccomp filter is loaded it uses only read and write, which
-/// every usable profile allows.
+/// The end of the process that is set up. After its seccomp filter is loaded it uses only read and write,
+/// which every usable profile allows.
 class SetupReporter {
 public:
     explicit SetupReporter(int socket) : socket_(socket) {}

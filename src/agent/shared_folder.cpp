@@ -26,7 +26,8 @@ kj::Promise<Result<void>> SharedFolder::mount() {
 }
 
 kj::Promise<Result<void>> SharedFolder::mount_until(kj::TimePoint deadline) {
-    if (mounted_) return Result<void>();
+    if (mounted_)
+        return Result<void>();
     Result<void> result = mount_once();
     mounted_ = result.ok();
     // EINVAL: no device with this tag (yet)
@@ -36,13 +37,15 @@ kj::Promise<Result<void>> SharedFolder::mount_until(kj::TimePoint deadline) {
 }
 
 void SharedFolder::drop_unused_entries() {
-    // A remount that changes nothing shrinks the filesystem's dentry cache (the kernel's reconfigure_super): that is
-    // the few entries above the shares, because the shares themselves are filesystems of their own.
-    if (mounted_) (void)::mount(nullptr, path, nullptr, MS_REMOUNT, nullptr);
+    // A remount that changes nothing shrinks the filesystem's dentry cache (the kernel's reconfigure_super):
+    // that is the few entries above the shares, because the shares themselves are filesystems of their own.
+    if (mounted_)
+        (void)::mount(nullptr, path, nullptr, MS_REMOUNT, nullptr);
 }
 
 void SharedFolder::unmount() {
-    if (mounted_ && ::umount2(path, MNT_DETACH) == 0) mounted_ = false;
+    if (mounted_ && ::umount2(path, MNT_DETACH) == 0)
+        mounted_ = false;
 }
 
 } // namespace runvm::agent

@@ -17,9 +17,9 @@ public:
 
     explicit SharedFolder(kj::Timer& timer) : timer_(timer) {}
 
-    /// Mounts it unless it is mounted. The device may have been plugged in just now, so a missing one is waited for.
-    /// It is mounted once and stays: with submounts alive, mounting the tag again could give one of those instead
-    /// (Linux 6.1, virtio_fs_test_super does not tell them apart).
+    /// Mounts it unless it is mounted. The device may have been plugged in just now, so a missing one is
+    /// waited for. It is mounted once and stays: with submounts alive, mounting the tag again could give one
+    /// of those instead (Linux 6.1, virtio_fs_test_super does not tell them apart).
     kj::Promise<Result<void>> mount();
 
     /// Drops the directory entries that nobody uses, so that virtiofsd closes what it held open for them.

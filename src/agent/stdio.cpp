@@ -26,13 +26,15 @@ constexpr int output_pipe_bytes = 256 * 1024;
 
 Result<std::pair<os::Fd, os::Fd>> make_pipe() {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe");
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe");
     return std::pair(os::Fd(ends[0]), os::Fd(ends[1]));
 }
 
 Result<os::Fd> duplicate(int fd) {
     os::Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!copy) return system_error("duplicate a descriptor");
+    if (!copy)
+        return system_error("duplicate a descriptor");
     return copy;
 }
 
@@ -72,7 +74,8 @@ void close_all_but(std::vector<int> kept) {
     unsigned first = 3;
     for (int fd : kept) {
         auto number = static_cast<unsigned>(fd);
-        if (number > first) ::close_range(first, number - 1, 0);
+        if (number > first)
+            ::close_range(first, number - 1, 0);
         first = std::max(first, number + 1);
     }
     ::close_range(first, ~0U, 0);
@@ -88,9 +91,12 @@ Result<Stdio> make_stdio(protocol::Process::Reader process) {
     std::set<uint32_t> numbers;
     for (auto binding : bindings) {
         uint32_t fd = binding.getFd();
-        if (fd > max_descriptor) return bad_binding(fd, "numbers above 1023 are not supported");
-        if (!numbers.insert(fd).second) return bad_binding(fd, "bound twice");
-        if (binding.getStream() == 0) return bad_binding(fd, "stream 0 does not exist");
+        if (fd > max_descriptor)
+            return bad_binding(fd, "numbers above 1023 are not supported");
+        if (!numbers.insert(fd).second)
+            return bad_binding(fd, "bound twice");
+        if (binding.getStream() == 0)
+            return bad_binding(fd, "stream 0 does not exist");
         int number = static_cast<int>(fd);
         bool is_terminal = process.getTerminal() && fd <= STDERR_FILENO;
         switch (binding.getDirection()) {
@@ -99,15 +105,18 @@ Result<Stdio> make_stdio(protocol::Process::Reader process) {
                 RUNVM_TRY(add_socket(stdio, number, binding.getStream()));
                 break;
             }
-            if (fd != STDIN_FILENO) return bad_binding(fd, "the terminal is bound to descriptor 0");
+            if (fd != STDIN_FILENO)
+                return bad_binding(fd, "the terminal is bound to descriptor 0");
             stdio.terminal_stream = binding.getStream();
             break;
         case Direction::TO_PROCESS:
-            if (is_terminal) return bad_binding(fd, "it is the terminal's");
+            if (is_terminal)
+                return bad_binding(fd, "it is the terminal's");
             RUNVM_TRY(add_to_process(stdio, number, binding.getStream()));
             break;
         case Direction::FROM_PROCESS:
-            if (is_terminal) return bad_binding(fd, "it is the terminal's");
+            if (is_terminal)
+                return bad_binding(fd, "it is the terminal's");
             RUNVM_TRY(add_from_process(stdio, number, binding.getStream()));
             break;
         default:
@@ -123,65 +132,79 @@ Result<RelayEnd> terminal_relay_end(channel::StreamId stream, int master) {
     return RelayEnd{stream, std::move(source), std::move(sink)};
 }
 
-Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> ends, std::vector<int*> needed) {
+Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> ends,
+                                                       std::vector<int*> needed) {
     int out_of_the_way = STDERR_FILENO + 1;
-    for (const ProcessEnd& end : ends) out_of_the_way = std::max(out_of_the_way, end.number + 1);
+    for (const ProcessEnd& end : ends)
+        out_of_the_way = std::max(out_of_the_way, end.number + 1);
 
     ProcessDescriptors descriptors;
     descriptors.ends_ = std::move(ends);
     std::vector<int> kept;
     auto move = [&](int fd) -> int {
         int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
-        if (moved >= 0) kept.push_back(moved);
+        if (moved >= 0)
+            kept.push_back(moved);
         return moved;
     };
     for (int* fd : needed) {
         *fd = move(*fd);
-        if (*fd < 0) return system_error("move a descriptor");
+        if (*fd < 0)
+            return system_error("move a descriptor");
     }
     RUNVM_ASSIGN(os::Fd null, os::open_file("/dev/null", O_RDWR));
     descriptors.null_.reset(move(null.get()));
-    if (!descriptors.null_) return system_error("move a descriptor");
+    if (!descriptors.null_)
+        return system_error("move a descriptor");
     for (ProcessEnd& end : descriptors.ends_) {
         end.fd.reset(move(end.fd.get()));
-        if (!end.fd) return system_error("move a descriptor");
+        if (!end.fd)
+            return system_error("move a descriptor");
     }
     close_all_but(kept);
-    // What is opened while the process is set up must not get a number that `install` will give to a stream: its
-    // owner would close the stream later.
+    // What is opened while the process is set up must not get a number that `install` will give to a stream:
+    // its owner would close the stream later.
     for (int number = 0; number < out_of_the_way; ++number)
-        if (::dup3(descriptors.null_.get(), number, O_CLOEXEC) < 0) return system_error("reserve a descriptor");
+        if (::dup3(descriptors.null_.get(), number, O_CLOEXEC) < 0)
+            return system_error("reserve a descriptor");
     return descriptors;
 }
 
 Result<void> ProcessDescriptors::install(int terminal) {
     std::set<int> installed;
     auto put = [&](int fd, int number) -> Result<void> {
-        if (::dup3(fd, number, 0) < 0) return system_error("set up descriptor " + std::to_string(number));
+        if (::dup3(fd, number, 0) < 0)
+            return system_error("set up descriptor " + std::to_string(number));
         installed.insert(number);
         return {};
     };
-    for (const ProcessEnd& end : ends_) RUNVM_TRY(put(end.fd.get(), end.number));
+    for (const ProcessEnd& end : ends_)
+        RUNVM_TRY(put(end.fd.get(), end.number));
     for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
-        if (installed.count(number) != 0) continue;
+        if (installed.count(number) != 0)
+            continue;
         RUNVM_TRY(put(terminal >= 0 ? terminal : null_.get(), number));
     }
     unsigned first = 0;
     for (int number : installed) {
         auto next = static_cast<unsigned>(number);
-        if (next > first) ::close_range(first, next - 1, CLOSE_RANGE_CLOEXEC);
+        if (next > first)
+            ::close_range(first, next - 1, CLOSE_RANGE_CLOEXEC);
         first = next + 1;
     }
-    if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return system_error("mark descriptors close-on-exec");
+    if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+        return system_error("mark descriptors close-on-exec");
     return {};
 }
 
 Result<void> own_stdio(uid_t uid) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
         struct stat info {};
-        if (::fstat(fd, &info) != 0) return system_error("stat descriptor " + std::to_string(fd));
+        if (::fstat(fd, &info) != 0)
+            return system_error("stat descriptor " + std::to_string(fd));
         bool is_null = S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3);
-        if (info.st_uid == uid || is_null) continue;
+        if (info.st_uid == uid || is_null)
+            continue;
         if (::fchown(fd, uid, info.st_gid) != 0 && errno != EINVAL && errno != EPERM && errno != EROFS)
             return system_error("chown descriptor " + std::to_string(fd));
     }

@@ -1,5 +1,6 @@
 #pragma once
-// The descriptors of a process: pipes and sockets between it and the stream port, /dev/null for the rest of 0, 1, 2.
+// The descriptors of a process: pipes and sockets between it and the stream port, /dev/null for the rest of
+// 0, 1, 2.
 
 #include "channel/relay.h"
 #include "core/result.h"
@@ -37,15 +38,16 @@ Result<Stdio> make_stdio(protocol::Process::Reader process);
 /// The relay's ends of a terminal: two duplicates of its master.
 Result<RelayEnd> terminal_relay_end(channel::StreamId stream, int master);
 
-/// In the new process, while it still is the agent's copy: all other descriptors are closed (a container must not get at
-/// the agent's), and those it needs are moved out of the way of the numbers it will have.
+/// In the new process, while it still is the agent's copy: all other descriptors are closed (a container must
+/// not get at the agent's), and those it needs are moved out of the way of the numbers it will have.
 class ProcessDescriptors {
 public:
-    /// `needed`: further descriptors that stay open for the set-up, such as the channel; they change their numbers.
+    /// `needed`: further descriptors that stay open for the set-up, such as the channel; they change their
+    /// numbers.
     static Result<ProcessDescriptors> isolate(std::vector<ProcessEnd> ends, std::vector<int*> needed);
 
-    /// Puts the ends at their numbers, `terminal` (if not negative) at 0, 1 and 2, /dev/null at what is left of those;
-    /// everything else closes on execve.
+    /// Puts the ends at their numbers, `terminal` (if not negative) at 0, 1 and 2, /dev/null at what is left
+    /// of those; everything else closes on execve.
     Result<void> install(int terminal);
 
 private:

@@ -19,8 +19,10 @@ Result<os::Fd> open_restricted(int folder, const std::string& path, uint64_t fla
     // EAGAIN: a rename elsewhere raced with the resolution of "..", see openat2(2).
     for (int attempt = 0; attempt < 32; ++attempt) {
         os::Fd fd(static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how)));
-        if (fd) return fd;
-        if (errno != EAGAIN && errno != EINTR) break;
+        if (fd)
+            return fd;
+        if (errno != EAGAIN && errno != EINTR)
+            break;
     }
     return system_error("open " + path);
 }
@@ -32,7 +34,8 @@ Result<os::Fd> open_in_root(int root, const std::string& path, uint64_t flags) {
 }
 
 Result<os::Fd> open_beneath(int folder, const std::string& path, uint64_t flags) {
-    return open_restricted(folder, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    return open_restricted(folder, path, flags,
+                           RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 Result<CloneResult> clone_process(uint64_t flags, int cgroup) {
@@ -46,21 +49,26 @@ Result<CloneResult> clone_process(uint64_t flags, int cgroup) {
         args.cgroup = static_cast<uint64_t>(cgroup);
     }
     long pid = ::syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0) return system_error("clone3");
+    if (pid < 0)
+        return system_error("clone3");
     CloneResult result;
     result.pid = static_cast<pid_t>(pid);
-    if (pid > 0) result.pidfd.reset(pidfd);
+    if (pid > 0)
+        result.pidfd.reset(pidfd);
     return result;
 }
 
 Result<void> join_namespaces(int fd, int flags, const std::string& name) {
-    if (::setns(fd, flags) != 0) return system_error("join the namespaces of " + name);
+    if (::setns(fd, flags) != 0)
+        return system_error("join the namespaces of " + name);
     return {};
 }
 
 Result<void> send_signal(int pidfd, int signal) {
-    if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0) return {};
-    if (errno == ESRCH) return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
+    if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0)
+        return {};
+    if (errno == ESRCH)
+        return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
     return system_error("send signal " + std::to_string(signal));
 }
 

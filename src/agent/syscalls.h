@@ -1,5 +1,6 @@
 #pragma once
-// System calls that glibc 2.36 has no wrapper for, as Results. The mount API (fsopen, open_tree, ...) is glibc's.
+// System calls that glibc 2.36 has no wrapper for, as Results. The mount API (fsopen, open_tree, ...) is
+// glibc's.
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -11,7 +12,8 @@
 
 namespace runvm::agent {
 
-/// openat2(2) of a path that is resolved as if `root` were "/": "..", absolute symlinks and magic links stay inside.
+/// openat2(2) of a path that is resolved as if `root` were "/": "..", absolute symlinks and magic links stay
+/// inside.
 Result<os::Fd> open_in_root(int root, const std::string& path, uint64_t flags);
 
 /// openat2(2) of a relative path that may not leave `folder` and may not contain symlinks.

@@ -1,5 +1,6 @@
 #pragma once
-// The terminal of a process: a pair from the container's own devpts, so that the name that tty(1) prints exists.
+// The terminal of a process: a pair from the container's own devpts, so that the name that tty(1) prints
+// exists.
 
 #include "agent/rootfs.h"
 #include "core/result.h"
@@ -14,8 +15,9 @@ struct Terminal {
     os::Fd slave;
 };
 
-/// Opens a pair through /dev/ptmx below `root` (a descriptor of the container's root folder), which may be hostile:
-/// anything but the multiplexer is refused. Height and width in characters; both 0: the kernel's default.
+/// Opens a pair through /dev/ptmx below `root` (a descriptor of the container's root folder), which may be
+/// hostile: anything but the multiplexer is refused. Height and width in characters; both 0: the kernel's
+/// default.
 Result<Terminal> open_terminal(int root, uint16_t height, uint16_t width);
 
 /// Binds the slave to /dev/console.

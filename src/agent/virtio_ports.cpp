@@ -26,11 +26,14 @@ constexpr auto max_host_check_interval = 160 * kj::MILLISECONDS;
 /// "vport1p2" for a port's name; empty if there is none (yet).
 std::string find_port(const std::string& name) {
     std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(ports_folder), ::closedir);
-    if (!listing) return "";
+    if (!listing)
+        return "";
     while (const dirent* entry = ::readdir(listing.get())) {
-        if (entry->d_name[0] == '.') continue;
+        if (entry->d_name[0] == '.')
+            continue;
         Result<std::string> text = os::read_file(std::string(ports_folder) + "/" + entry->d_name + "/name");
-        if (text && *text == name + "\n") return entry->d_name;
+        if (text && *text == name + "\n")
+            return entry->d_name;
     }
     return "";
 }
@@ -41,7 +44,8 @@ Result<os::Fd> open_port(const std::string& name) {
         std::string node = find_port(name);
         if (!node.empty()) {
             Result<os::Fd> port = os::open_file("/dev/" + node, O_RDWR | O_NONBLOCK);
-            if (port || port.error().errno_value() != ENOENT) return port;
+            if (port || port.error().errno_value() != ENOENT)
+                return port;
         }
         timespec interval{0, port_check_ns};
         ::nanosleep(&interval, nullptr);
@@ -63,23 +67,23 @@ public:
     }
 
 private:
-    /// A port can be opened once, and closing it throws away what the host has sent: so it stays open, and a session
-    /// gets a duplicate.
+    /// A port can be opened once, and closing it throws away what the host has sent: so it stays open, and a
+    /// session gets a duplicate.
     kj::Own<kj::AsyncIoStream> wrap(const os::Fd& port) {
         os::Fd copy(::fcntl(port.get(), F_DUPFD_CLOEXEC, 0));
         KJ_REQUIRE(copy.get() >= 0, "cannot duplicate a port", errno);
         return channel::wrap_port(event_port_, std::move(copy));
     }
 
-    /// No event tells that a host has connected to a port: POLLHUP goes away. Who comes late waits a little longer, so
-    /// that a guest without a host costs nothing.
+    /// No event tells that a host has connected to a port: POLLHUP goes away. Who comes late waits a little
+    /// longer, so that a guest without a host costs nothing.
     kj::Promise<void> await_host(kj::Duration interval) {
         pollfd ports[2] = {{control_.get(), 0, 0}, {streams_.get(), 0, 0}};
         ::poll(ports, 2, 0);
-        if (((ports[0].revents | ports[1].revents) & POLLHUP) == 0) return kj::READY_NOW;
-        return event_port_.getTimer().afterDelay(interval).then([this, interval] {
-            return await_host(kj::min(interval * 2, max_host_check_interval));
-        });
+        if (((ports[0].revents | ports[1].revents) & POLLHUP) == 0)
+            return kj::READY_NOW;
+        return event_port_.getTimer().afterDelay(interval).then(
+            [this, interval] { return await_host(kj::min(interval * 2, max_host_check_interval)); });
     }
 
     kj::UnixEventPort& event_port_;

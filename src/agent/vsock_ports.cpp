@@ -20,7 +20,8 @@ constexpr auto secret_limit = 5 * kj::SECONDS;
 
 Result<os::Fd> listen_on(unsigned port) {
     os::Fd socket(::socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) return system_error("open a vsock socket");
+    if (!socket)
+        return system_error("open a vsock socket");
     sockaddr_vm address{};
     address.svm_family = AF_VSOCK;
     address.svm_cid = VMADDR_CID_ANY;
@@ -44,11 +45,12 @@ public:
             auto checked = event_port_.getTimer()
                                .timeoutAfter(secret_limit, check_secret(*stream, secret_))
                                .catch_([](kj::Exception&&) { return false; });
-            return checked.then(
-                [this, stream = kj::mv(stream)](bool is_right) mutable -> kj::Promise<kj::Own<kj::AsyncIoStream>> {
-                    if (is_right) return kj::mv(stream);
-                    return accept();
-                });
+            return checked.then([this, stream = kj::mv(stream)](
+                                    bool is_right) mutable -> kj::Promise<kj::Own<kj::AsyncIoStream>> {
+                if (is_right)
+                    return kj::mv(stream);
+                return accept();
+            });
         });
     }
 
@@ -59,8 +61,10 @@ private:
             socklen_t length = sizeof peer;
             os::Fd socket(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
                                     SOCK_NONBLOCK | SOCK_CLOEXEC));
-            if (socket && peer.svm_cid == VMADDR_CID_HOST) return kj::mv(socket);
-            if (!socket && errno == EAGAIN) break;
+            if (socket && peer.svm_cid == VMADDR_CID_HOST)
+                return kj::mv(socket);
+            if (!socket && errno == EAGAIN)
+                break;
             if (!socket && errno != EINTR && errno != ECONNABORTED)
                 return KJ_EXCEPTION(FAILED, "accept on vsock", errno);
         }
@@ -82,7 +86,8 @@ public:
     kj::Promise<SessionPorts> next() override {
         return control_.accept().then([this](kj::Own<kj::AsyncIoStream> control) {
             return streams_.accept().then(
-                [control = kj::mv(control)](kj::Own<kj::AsyncIoStream> streams) mutable -> kj::Promise<SessionPorts> {
+                [control = kj::mv(control)](
+                    kj::Own<kj::AsyncIoStream> streams) mutable -> kj::Promise<SessionPorts> {
                     SessionPorts ports{kj::mv(control), kj::mv(streams)};
                     auto paired = pair_ports(*ports.control, *ports.streams);
                     return paired.then([ports = kj::mv(ports)]() mutable { return kj::mv(ports); });
@@ -100,10 +105,12 @@ private:
 
 Result<kj::Own<PortSource>> listen_on_vsock(kj::UnixEventPort& event_port, const std::string& secret) {
     if (!valid_secret(secret))
-        return Error(ErrorKind::invalid_argument, "runvm.channel=vsock needs runvm.secret=<64 hexadecimal digits>");
+        return Error(ErrorKind::invalid_argument,
+                     "runvm.channel=vsock needs runvm.secret=<64 hexadecimal digits>");
     RUNVM_ASSIGN(os::Fd control, listen_on(control_port));
     RUNVM_ASSIGN(os::Fd streams, listen_on(streams_port));
-    return kj::Own<PortSource>(kj::heap<VsockPorts>(event_port, std::move(control), std::move(streams), secret));
+    return kj::Own<PortSource>(
+        kj::heap<VsockPorts>(event_port, std::move(control), std::move(streams), secret));
 }
 
 } // namespace runvm::agent

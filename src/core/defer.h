@@ -12,7 +12,8 @@ public:
     Defer(const Defer&) = delete;
     Defer& operator=(const Defer&) = delete;
     ~Defer() {
-        if (armed_) action_();
+        if (armed_)
+            action_();
     }
     void dismiss() { armed_ = false; }
 

@@ -12,24 +12,24 @@
 
 namespace runvm {
 
-/// What went wrong, coarsely: what a caller of the function can act upon. The wording for people is in `message`;
-/// the exact words that other programs match are chosen at the CLI's edge (oci/caller_words.h).
+/// What went wrong, coarsely: what a caller of the function can act upon. The wording for people is in
+/// `message`; the exact words that other programs match are chosen at the CLI's edge (oci/caller_words.h).
 /// The numbers are the protocol's (protocol/common.capnp): append only.
 enum class ErrorKind {
-    internal = 0,      ///< a bug, or something nobody foresaw
-    invalid_argument,  ///< the user's input is wrong: file and key are named in the message
-    not_found,         ///< the container, process or sandbox does not exist
-    already_exists,    ///< the id is taken
-    wrong_state,       ///< not possible in the container's present state
-    unsupported,       ///< understood, but not honoured by runvm: the field is named in the message
-    system,            ///< a system call failed: see errno_value
-    unavailable,       ///< the sandbox is gone or does not answer
-    timeout,           ///< a step took longer than it may
-    corrupted,         ///< a state file or a message cannot be read
-    guest,             ///< the guest broke the protocol or failed to boot
-    command_not_found, ///< the container's executable is not in its PATH, or does not exist
+    internal = 0,           ///< a bug, or something nobody foresaw
+    invalid_argument,       ///< the user's input is wrong: file and key are named in the message
+    not_found,              ///< the container, process or sandbox does not exist
+    already_exists,         ///< the id is taken
+    wrong_state,            ///< not possible in the container's present state
+    unsupported,            ///< understood, but not honoured by runvm: the field is named in the message
+    system,                 ///< a system call failed: see errno_value
+    unavailable,            ///< the sandbox is gone or does not answer
+    timeout,                ///< a step took longer than it may
+    corrupted,              ///< a state file or a message cannot be read
+    guest,                  ///< the guest broke the protocol or failed to boot
+    command_not_found,      ///< the container's executable is not in its PATH, or does not exist
     command_not_executable, ///< the container's executable exists but cannot be executed
-    process_finished,  ///< the process is not there any more
+    process_finished,       ///< the process is not there any more
 };
 
 class Error {
@@ -64,7 +64,8 @@ private:
     std::vector<std::string> context_;
 };
 
-/// An error of kind `system` for the present errno: "WHAT: strerror". `what` names call and object: "open /x".
+/// An error of kind `system` for the present errno: "WHAT: strerror". `what` names call and object: "open
+/// /x".
 Error system_error(std::string_view what, int errno_value = errno);
 
 struct Unit {};
@@ -73,7 +74,7 @@ template <class T>
 class [[nodiscard]] Result {
 public:
     using Value = T;
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}    // NOLINT: implicit by intention
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}     // NOLINT: implicit by intention
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {} // NOLINT: implicit by intention
 
     bool ok() const { return state_.index() == 0; }
@@ -92,7 +93,8 @@ public:
 
     /// The same result, its error (if it is one) with the step that failed.
     Result&& context(std::string step) && {
-        if (!ok()) error().add_context(std::move(step));
+        if (!ok())
+            error().add_context(std::move(step));
         return std::move(*this);
     }
 
@@ -106,7 +108,7 @@ class [[nodiscard]] Result<void> {
 public:
     using Value = void;
     Result() = default;
-    Result(Unit) {}                                    // NOLINT: implicit by intention
+    Result(Unit) {}                                   // NOLINT: implicit by intention
     Result(Error error) : error_(std::move(error)) {} // NOLINT: implicit by intention
 
     bool ok() const { return !error_; }
@@ -115,7 +117,8 @@ public:
     const Error& error() const& { return *error_; }
     Error&& error() && { return *std::move(error_); }
     Result&& context(std::string step) && {
-        if (error_) error_->add_context(std::move(step));
+        if (error_)
+            error_->add_context(std::move(step));
         return std::move(*this);
     }
 
@@ -131,7 +134,8 @@ private:
 /// Returns the error of `expr` (a Result) from the enclosing function, if it is one.
 #define RUNVM_TRY(...)                                                                                       \
     do {                                                                                                     \
-        if (auto runvm_result_ = (__VA_ARGS__); !runvm_result_) return std::move(runvm_result_).error();     \
+        if (auto runvm_result_ = (__VA_ARGS__); !runvm_result_)                                              \
+            return std::move(runvm_result_).error();                                                         \
     } while (false)
 
 /// RUNVM_ASSIGN(auto x, f()): x is the value of f(), or its error is returned from the enclosing function.

@@ -25,13 +25,13 @@ Layout find_layout();
 
 /// What every command needs; made once in main.
 struct Context {
-    std::string root;             ///< --root
-    bool debug = false;           ///< --debug
-    bool systemd_cgroup = false;  ///< --systemd-cgroup
+    std::string root;            ///< --root
+    bool debug = false;          ///< --debug
+    bool systemd_cgroup = false; ///< --systemd-cgroup
     config::Config config;
     Layout layout;
     std::unique_ptr<state::Store> store;
-    oci::Log* log = nullptr;      ///< of the command; outlives it
+    oci::Log* log = nullptr; ///< of the command; outlives it
 
     /// A line of the trace, with --debug: what was done, and how long after the command's start.
     void trace(const std::string& step) const;
@@ -40,7 +40,7 @@ struct Context {
 
 struct CreateOptions {
     std::string id;
-    std::string bundle;          ///< empty: the current folder
+    std::string bundle; ///< empty: the current folder
     std::string pid_file;
     std::string console_socket;
     std::string pidfd_socket;
@@ -57,11 +57,11 @@ struct RunOptions : CreateOptions {
 
 struct ExecOptions {
     std::string id;
-    std::string process_file;    ///< --process
+    std::string process_file; ///< --process
     std::vector<std::string> args;
     std::vector<std::string> env;
     std::string cwd;
-    std::string user;            ///< "uid[:gid]"
+    std::string user; ///< "uid[:gid]"
     std::vector<uint32_t> additional_gids;
     std::vector<std::string> capabilities;
     std::string console_socket;

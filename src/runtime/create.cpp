@@ -10,14 +10,18 @@ Result<void> create(Context& context, const CreateOptions& options) {
 }
 
 Result<int> run(Context& context, const RunOptions& options) {
-    if (!options.detach) hold_signals();
+    if (!options.detach)
+        hold_signals();
     Creation creation(context, options, !options.detach);
     RUNVM_TRY(creation.create());
     auto started = creation.start();
-    if (started && options.detach) return 0;
-    Result<int> code = started ? stay_in_foreground(creation.shim(), creation.terminal()) : Result<int>(started.error());
+    if (started && options.detach)
+        return 0;
+    Result<int> code =
+        started ? stay_in_foreground(creation.shim(), creation.terminal()) : Result<int>(started.error());
     // As runc: a container that could not be started is removed, whatever --keep says.
-    if (!started || !options.keep) RUNVM_TRY(remove(context, options.id, true));
+    if (!started || !options.keep)
+        RUNVM_TRY(remove(context, options.id, true));
     return code;
 }
 

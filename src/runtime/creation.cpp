@@ -22,17 +22,20 @@ constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr uint64_t mib = 1024 * 1024;
 
 int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
 uint64_t guest_memory_mib(const config::Config::Hypervisor& hypervisor, uint64_t limit_bytes) {
-    if (limit_bytes == 0) return hypervisor.memory_mib;
+    if (limit_bytes == 0)
+        return hypervisor.memory_mib;
     return std::max(smallest_guest_mib, (limit_bytes + mib - 1) / mib + guest_overhead_mib);
 }
 
 void kill_and_wait(const os::Spawned& process) {
-    if (!process.pidfd) return;
+    if (!process.pidfd)
+        return;
     (void)os::send_signal(process.pidfd.get(), SIGKILL); // gone already: as wanted
     (void)os::wait_for_exit(process.pidfd.get(), monitor_timeout_ms);
 }
@@ -40,14 +43,16 @@ void kill_and_wait(const os::Spawned& process) {
 } // namespace
 
 Result<void> write_pid_file(const std::string& path, pid_t pid) {
-    if (path.empty()) return {};
+    if (path.empty())
+        return {};
     return os::write_file_atomically(path, std::to_string(pid), 0644, false).context("write the pid file");
 }
 
 // runc 1.2, utils_linux.go: a descriptor of the process for the caller that wants one.
 Result<void> send_pidfd(int pidfd, const std::string& socket_path) {
     auto socket = os::connect_unix(socket_path);
-    if (!socket) return std::move(socket).context("connect to pidfd socket " + socket_path).error();
+    if (!socket)
+        return std::move(socket).context("connect to pidfd socket " + socket_path).error();
     return os::send_fd(socket->get(), pidfd, "pidfd");
 }
 
@@ -55,7 +60,8 @@ Creation::Creation(Context& context, const CreateOptions& options, bool stays)
     : context_(context), options_(options), stays_(stays) {}
 
 Creation::~Creation() {
-    if (!finished_) undo();
+    if (!finished_)
+        undo();
 }
 
 Result<void> Creation::create() {
@@ -63,17 +69,21 @@ Result<void> Creation::create() {
     RUNVM_TRY(read_bundle());
     RUNVM_TRY(check_terminal());
     RUNVM_TRY(reserve());
-    for (const std::string& note : plan_.notes) context_.trace("config.json: " + note);
+    for (const std::string& note : plan_.notes)
+        context_.trace("config.json: " + note);
     if (!plan_.cgroups_path.empty())
         context_.trace("linux.cgroupsPath is not taken over on the host yet: issue 4");
     context_.trace("create: reserved the id");
     fault_point("create.after-reserve");
-    if (auto booted = boot_sandbox(); !booted) return explain(std::move(booted).error());
+    if (auto booted = boot_sandbox(); !booted)
+        return explain(std::move(booted).error());
     context_.trace("create: the machine is booting");
-    if (auto started = start_shims(); !started) return explain(std::move(started).error());
+    if (auto started = start_shims(); !started)
+        return explain(std::move(started).error());
     context_.trace("create: started the shims");
     fault_point("create.after-shim");
-    if (auto created = create_in_guest(); !created) return explain(std::move(created).error());
+    if (auto created = create_in_guest(); !created)
+        return explain(std::move(created).error());
     context_.trace("create: the guest has made the container");
     fault_point("create.after-container");
     RUNVM_TRY(publish());
@@ -103,9 +113,11 @@ Result<void> Creation::read_bundle() {
 // runc's two rules, utils_linux.go setupIO.
 Result<void> Creation::check_terminal() const {
     if (plan_.terminal && !stays_ && options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument, "cannot allocate tty if runvm will detach without setting console socket");
+        return Error(ErrorKind::invalid_argument,
+                     "cannot allocate tty if runvm will detach without setting console socket");
     if ((!plan_.terminal || stays_) && !options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument, "cannot use console socket if runvm will not detach or allocate tty");
+        return Error(ErrorKind::invalid_argument,
+                     "cannot use console socket if runvm will not detach or allocate tty");
     return {};
 }
 
@@ -125,7 +137,8 @@ Result<void> Creation::fill_config(protocol::SandboxConfig::Builder config) {
     context_.trace("accelerator " + accelerator.name + ": " + accelerator.reason);
     // Callers parse everything else that is written, so only people are told.
     if (accelerator.name == "tcg" && hypervisor.accelerator == "auto" && ::isatty(STDERR_FILENO) != 0)
-        std::fprintf(stderr, "runvm: warning: the guest is emulated, which is slow: %s\n", accelerator.reason.c_str());
+        std::fprintf(stderr, "runvm: warning: the guest is emulated, which is slow: %s\n",
+                     accelerator.reason.c_str());
     config.setSandboxId(container_.sandbox_id);
     config.setAccelerator(accelerator.name);
     config.setKernelPath(hypervisor.kernel.empty() ? context_.layout.share + "/vmlinux" : hypervisor.kernel);
@@ -145,7 +158,8 @@ Result<void> Creation::fill_config(protocol::SandboxConfig::Builder config) {
     config.setLogLevel(context_.debug ? "debug" : context_.config.logging.level);
     const auto& daemon_options = context_.config.shared_fs.options;
     auto options = config.initSharedFsOptions(daemon_options.size());
-    for (unsigned i = 0; i < daemon_options.size(); ++i) options.set(i, daemon_options[i]);
+    for (unsigned i = 0; i < daemon_options.size(); ++i)
+        options.set(i, daemon_options[i]);
     return {};
 }
 
@@ -179,7 +193,8 @@ Result<void> Creation::start_shims() {
     request.preserve_fds = options_.preserve_fds;
     request.streams = &streams_;
     RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));
-    if (terminal_) request.terminal = os::Fd(::dup(terminal_->slave.get()));
+    if (terminal_)
+        request.terminal = os::Fd(::dup(terminal_->slave.get()));
     RUNVM_ASSIGN(shim_, start_shim(context_.layout, std::move(request)));
     init_.alive.reset();
 
@@ -218,7 +233,8 @@ Result<void> Creation::publish() {
         RUNVM_TRY(send_master(*terminal_, options_.console_socket));
         terminal_.reset();
     }
-    if (!options_.pidfd_socket.empty()) RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
+    if (!options_.pidfd_socket.empty())
+        RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
     container_.status = state::Status::created;
     RUNVM_TRY(context_.store->save(container_));
     fault_point("create.after-save");
@@ -235,11 +251,12 @@ Result<void> Creation::publish() {
 
 Result<void> Creation::start() {
     auto lock = context_.store->lock(options_.id);
-    if (!lock) return std::move(lock).error();
+    if (!lock)
+        return std::move(lock).error();
     auto request = connection_->sandbox().startContainerRequest();
     request.setId(options_.id);
-    RUNVM_TRY(connection_->tell(request.send(), context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
-                                "startContainer"));
+    RUNVM_TRY(connection_->tell(
+        request.send(), context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms, "startContainer"));
     context_.trace("start: the process runs");
     container_.status = state::Status::running;
     return context_.store->save(container_);
@@ -250,19 +267,24 @@ void Creation::undo() {
     kill_and_wait(reaper_);
     kill_and_wait(shim_);
     kill_and_wait(init_.process);
-    if (!reserved_) return;
+    if (!reserved_)
+        return;
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.
     (void)os::remove_tree(container_.sandbox_folder);
-    if (!options_.pid_file.empty()) ::unlink(options_.pid_file.c_str());
+    if (!options_.pid_file.empty())
+        ::unlink(options_.pid_file.c_str());
     (void)context_.store->remove(options_.id);
 }
 
 // A monitor that ended can say why only in its log.
 Error Creation::explain(Error error) const {
-    if (error.kind() != ErrorKind::unavailable) return error;
+    if (error.kind() != ErrorKind::unavailable)
+        return error;
     std::string log = monitor_log_tail(container_.sandbox_folder);
-    if (log.empty()) return error;
-    return Error(error.kind(), error.to_string() + "\nthe monitor's last words:\n" + log, error.errno_value());
+    if (log.empty())
+        return error;
+    return Error(error.kind(), error.to_string() + "\nthe monitor's last words:\n" + log,
+                 error.errno_value());
 }
 
 } // namespace runvm::runtime

@@ -20,7 +20,8 @@ namespace runvm::runtime {
 
 class Creation {
 public:
-    /// `stays`: the caller waits for the process (run without --detach), so a terminal needs no console socket.
+    /// `stays`: the caller waits for the process (run without --detach), so a terminal needs no console
+    /// socket.
     Creation(Context& context, const CreateOptions& options, bool stays);
     /// Undoes what was started, unless the container was finished.
     ~Creation();

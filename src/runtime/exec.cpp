@@ -21,7 +21,8 @@ constexpr uint32_t monitor_timeout_ms = 10000;
 Result<state::Container> load_running(Context& context, const ExecOptions& options) {
     RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
     switch (state::effective_status(container)) {
-    case state::Status::stopped: return Error(ErrorKind::wrong_state, "cannot exec in a stopped container");
+    case state::Status::stopped:
+        return Error(ErrorKind::wrong_state, "cannot exec in a stopped container");
     case state::Status::paused:
         if (!options.ignore_paused)
             return Error(ErrorKind::wrong_state,
@@ -29,7 +30,8 @@ Result<state::Container> load_running(Context& context, const ExecOptions& optio
         return container;
     case state::Status::creating:
         return Error(ErrorKind::wrong_state, "cannot exec in a container that is being created");
-    default: return container;
+    default:
+        return container;
     }
 }
 
@@ -74,8 +76,8 @@ private:
     state::Container container_;
     capnp::MallocMessageBuilder message_;
     oci::HostPlan plan_;
-    // Unique in the container's life: no two processes of the host have a pid at once, and none comes back with the
-    // same number while a command of it is under way.
+    // Unique in the container's life: no two processes of the host have a pid at once, and none comes back
+    // with the same number while a command of it is under way.
     std::string exec_id_ = "exec-" + std::to_string(::getpid()) + "-" +
                            std::to_string(state::process_ref(::getpid()).start_time);
     std::vector<ProcessStream> streams_;
@@ -95,9 +97,11 @@ Result<void> Execution::plan() {
     }
     // runc's two rules, utils_linux.go setupIO.
     if (plan_.terminal && options_.detach && options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument, "cannot allocate tty if runvm will detach without setting console socket");
+        return Error(ErrorKind::invalid_argument,
+                     "cannot allocate tty if runvm will detach without setting console socket");
     if ((!plan_.terminal || !options_.detach) && !options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument, "cannot use console socket if runvm will not detach or allocate tty");
+        return Error(ErrorKind::invalid_argument,
+                     "cannot use console socket if runvm will not detach or allocate tty");
     return {};
 }
 
@@ -147,7 +151,8 @@ Result<void> Execution::start_shim_process() {
     request.preserve_fds = options_.preserve_fds;
     request.streams = &streams_;
     RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));
-    if (terminal_) request.terminal = os::Fd(::dup(terminal_->slave.get()));
+    if (terminal_)
+        request.terminal = os::Fd(::dup(terminal_->slave.get()));
     RUNVM_ASSIGN(shim_, start_shim(context_.layout, std::move(request)));
     return {};
 }
@@ -157,7 +162,8 @@ Result<void> Execution::publish() {
         RUNVM_TRY(send_master(*terminal_, options_.console_socket));
         terminal_.reset();
     }
-    if (!options_.pidfd_socket.empty()) RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
+    if (!options_.pidfd_socket.empty())
+        RUNVM_TRY(send_pidfd(shim_.pidfd.get(), options_.pidfd_socket));
     RUNVM_TRY(write_pid_file(options_.pid_file, shim_.pid));
     finished_ = true;
     return {};
@@ -166,11 +172,13 @@ Result<void> Execution::publish() {
 } // namespace
 
 Result<int> exec(Context& context, const ExecOptions& options) {
-    if (!options.detach) hold_signals();
+    if (!options.detach)
+        hold_signals();
     Execution execution(context, options);
     RUNVM_TRY(execution.begin());
     RUNVM_TRY(execution.publish());
-    if (options.detach) return 0;
+    if (options.detach)
+        return 0;
     return stay_in_foreground(execution.shim(), execution.terminal());
 }
 

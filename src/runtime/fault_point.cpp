@@ -9,7 +9,8 @@ namespace runvm::runtime {
 
 void fault_point(const char* name) {
     const char* wanted = std::getenv("RUNVM_FAULT_POINT");
-    if (wanted != nullptr && std::strcmp(wanted, name) == 0) ::kill(::getpid(), SIGSTOP);
+    if (wanted != nullptr && std::strcmp(wanted, name) == 0)
+        ::kill(::getpid(), SIGSTOP);
 }
 
 } // namespace runvm::runtime

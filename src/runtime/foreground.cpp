@@ -21,7 +21,8 @@ namespace {
 class RawTerminal {
 public:
     explicit RawTerminal(int fd) : fd_(fd) {
-        if (::tcgetattr(fd_, &before_) != 0) return;
+        if (::tcgetattr(fd_, &before_) != 0)
+            return;
         termios raw = before_;
         ::cfmakeraw(&raw);
         active_ = ::tcsetattr(fd_, TCSANOW, &raw) == 0;
@@ -29,7 +30,8 @@ public:
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
     ~RawTerminal() {
-        if (active_) ::tcsetattr(fd_, TCSADRAIN, &before_);
+        if (active_)
+            ::tcsetattr(fd_, TCSADRAIN, &before_);
     }
 
 private:
@@ -40,15 +42,18 @@ private:
 
 void copy_size(int master) {
     winsize size{};
-    if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0) ::ioctl(master, TIOCSWINSZ, &size);
+    if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0)
+        ::ioctl(master, TIOCSWINSZ, &size);
 }
 
 // Moves what is there now. False at the end.
 bool move_bytes(int from, int to) {
     std::array<char, 16384> buffer;
     ssize_t n = ::read(from, buffer.data(), buffer.size());
-    if (n < 0) return errno == EINTR || errno == EAGAIN;
-    if (n == 0) return false;
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    if (n == 0)
+        return false;
     return os::write_all(to, {buffer.data(), static_cast<size_t>(n)}, "the terminal").ok();
 }
 
@@ -68,12 +73,16 @@ public:
 
     Result<int> run() {
         while (true) {
-            if (::poll(polled_.data(), polled_.size(), -1) < 0 && errno != EINTR) return system_error("poll");
-            if (polled_[Watched::signals].revents != 0) forward_signals();
+            if (::poll(polled_.data(), polled_.size(), -1) < 0 && errno != EINTR)
+                return system_error("poll");
+            if (polled_[Watched::signals].revents != 0)
+                forward_signals();
             if (polled_[output].revents != 0 && !move_bytes(terminal_->master.get(), STDOUT_FILENO))
                 polled_[output].fd = -1;
-            if (polled_[input].revents != 0 && !move_bytes(STDIN_FILENO, terminal_->master.get())) end_input();
-            if (polled_[shim_end].revents != 0) return finish();
+            if (polled_[input].revents != 0 && !move_bytes(STDIN_FILENO, terminal_->master.get()))
+                end_input();
+            if (polled_[shim_end].revents != 0)
+                return finish();
         }
     }
 
@@ -82,7 +91,8 @@ private:
         signalfd_siginfo info{};
         while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
             auto signal = static_cast<int>(info.ssi_signo);
-            if (signal == SIGCHLD || signal == SIGPIPE) continue;
+            if (signal == SIGCHLD || signal == SIGPIPE)
+                continue;
             if (signal == SIGWINCH && terminal_ != nullptr)
                 copy_size(terminal_->master.get()); // the shim hears of it from the kernel
             else
@@ -128,7 +138,8 @@ Result<int> stay_in_foreground(const os::Spawned& shim, HostTerminal* terminal) 
     if (terminal != nullptr) {
         copy_size(terminal->master.get());
         terminal->slave.reset(); // end-of-file on the master when the shim has left
-        if (::isatty(STDIN_FILENO) != 0) raw.emplace(STDIN_FILENO);
+        if (::isatty(STDIN_FILENO) != 0)
+            raw.emplace(STDIN_FILENO);
     }
     return Foreground(shim, terminal).run();
 }

@@ -18,8 +18,8 @@ struct HostTerminal {
 /// Height and width in characters; 0 and 0: the kernel's default.
 Result<HostTerminal> open_terminal(uint16_t height, uint16_t width);
 
-/// Sends the master to the caller: one message with one descriptor and its name. Does not wait for anybody to accept
-/// (conmon and containerd accept later).
+/// Sends the master to the caller: one message with one descriptor and its name. Does not wait for anybody to
+/// accept (conmon and containerd accept later).
 Result<void> send_master(const HostTerminal& terminal, const std::string& socket_path);
 
 } // namespace runvm::runtime

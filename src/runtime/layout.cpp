@@ -5,7 +5,9 @@ namespace runvm::runtime {
 
 namespace {
 
-std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string parent(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
 
 } // namespace
 

@@ -18,33 +18,43 @@ constexpr uint32_t signal_timeout_ms = 15000;
 constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr int end_timeout_ms = 10000;
 
-Error not_running() { return {ErrorKind::process_finished, "container not running"}; }
+Error not_running() {
+    return {ErrorKind::process_finished, "container not running"};
+}
 
 // SIGKILL for a process that may be gone already, and waits for its end.
 Result<void> end_process(const state::ProcessRef& process) {
-    if (!state::is_alive(process)) return {};
+    if (!state::is_alive(process))
+        return {};
     auto pidfd = os::open_pidfd(process.pid);
-    if (!pidfd || !state::is_alive(process)) return {};
+    if (!pidfd || !state::is_alive(process))
+        return {};
     (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
     RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), end_timeout_ms));
     if (!ended)
-        return Error(ErrorKind::timeout, "process " + std::to_string(process.pid) + " does not end after SIGKILL");
+        return Error(ErrorKind::timeout,
+                     "process " + std::to_string(process.pid) + " does not end after SIGKILL");
     return {};
 }
 
-// SIGKILL for the namespaces' pid 1, and waits until it holds no mounts: Podman unmounts the rootfs next. Its end itself
-// comes later: the kernel lets pid 1 go only when the caller has reaped the shim (zap_pid_ns_processes).
+// SIGKILL for the namespaces' pid 1, and waits until it holds no mounts: Podman unmounts the rootfs next. Its
+// end itself comes later: the kernel lets pid 1 go only when the caller has reaped the shim
+// (zap_pid_ns_processes).
 Result<void> end_shim_init(const state::ProcessRef& init) {
-    if (!state::is_alive(init)) return {};
+    if (!state::is_alive(init))
+        return {};
     auto pidfd = os::open_pidfd(init.pid);
-    if (!pidfd || !state::is_alive(init)) return {};
+    if (!pidfd || !state::is_alive(init))
+        return {};
     (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
     std::string mounts = "/proc/" + std::to_string(init.pid) + "/ns/mnt";
     for (int waited_ms = 0; waited_ms < end_timeout_ms; ++waited_ms) {
         char target[64];
-        if (::readlink(mounts.c_str(), target, sizeof target) < 0) return {};
+        if (::readlink(mounts.c_str(), target, sizeof target) < 0)
+            return {};
         RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), 1));
-        if (ended) return {};
+        if (ended)
+            return {};
     }
     return Error(ErrorKind::timeout, "process " + std::to_string(init.pid) + " does not end after SIGKILL");
 }
@@ -73,9 +83,12 @@ Result<void> start(Context& context, const std::string& id) {
     RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
     RUNVM_ASSIGN(state::Container container, context.store->load(id));
     switch (state::effective_status(container)) {
-    case state::Status::created: break;
-    case state::Status::stopped: return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
-    case state::Status::running: return Error(ErrorKind::wrong_state, "cannot start an already running container");
+    case state::Status::created:
+        break;
+    case state::Status::stopped:
+        return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
+    case state::Status::running:
+        return Error(ErrorKind::wrong_state, "cannot start an already running container");
     default:
         return Error(ErrorKind::wrong_state, std::string("cannot start a container in the ") +
                                                  state::to_string(container.status) + " state");
@@ -84,8 +97,8 @@ Result<void> start(Context& context, const std::string& id) {
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
     auto request = connection->sandbox().startContainerRequest();
     request.setId(id);
-    auto started = connection->tell(request.send(), context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms,
-                                    "startContainer");
+    auto started = connection->tell(
+        request.send(), context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms, "startContainer");
     context.trace("start: the guest has answered");
     fault_point("start.after-rpc");
     // A start that was killed before it could write this down: the process runs all the same.
@@ -94,14 +107,16 @@ Result<void> start(Context& context, const std::string& id) {
         container.status = state::Status::running;
         RUNVM_TRY(context.store->save(container));
     }
-    if (runs_already) return Error(ErrorKind::wrong_state, "cannot start an already running container");
+    if (runs_already)
+        return Error(ErrorKind::wrong_state, "cannot start an already running container");
     return started;
 }
 
 Result<void> kill(Context& context, const std::string& id, int signal, bool all) {
     RUNVM_ASSIGN(state::Container container, context.store->load(id));
     if (state::effective_status(container) == state::Status::stopped) {
-        if (all) return {}; // containerd kills --all after init has ended
+        if (all)
+            return {}; // containerd kills --all after init has ended
         return not_running();
     }
     auto connection = MonitorConnection::open(container.sandbox_folder);
@@ -113,18 +128,22 @@ Result<void> kill(Context& context, const std::string& id, int signal, bool all)
         request.setAll(all);
         sent = (*connection)->tell(request.send(), signal_timeout_ms, "signal");
     }
-    if (sent) return {};
+    if (sent)
+        return {};
     if (sent.error().kind() == ErrorKind::process_finished) {
-        if (all) return {};
+        if (all)
+            return {};
         return not_running();
     }
-    bool out_of_reach = sent.error().kind() == ErrorKind::unavailable || sent.error().kind() == ErrorKind::timeout;
+    bool out_of_reach =
+        sent.error().kind() == ErrorKind::unavailable || sent.error().kind() == ErrorKind::timeout;
     // A monitor or guest that hangs must not make a container immortal.
     if (signal == SIGKILL && out_of_reach) {
         RUNVM_TRY(end_sandbox(container));
         return end_process(container.shim);
     }
-    if (out_of_reach && state::effective_status(container) == state::Status::stopped) return not_running();
+    if (out_of_reach && state::effective_status(container) == state::Status::stopped)
+        return not_running();
     return sent;
 }
 
@@ -132,20 +151,22 @@ Result<void> remove(Context& context, const std::string& id, bool force) {
     RUNVM_TRY(state::check_id(id));
     auto lock = context.store->lock(id);
     if (!lock) {
-        if (!force || lock.error().kind() != ErrorKind::not_found) return std::move(lock).error();
+        if (!force || lock.error().kind() != ErrorKind::not_found)
+            return std::move(lock).error();
         return clear(context, nameless(context, id));
     }
     fault_point("delete.before");
     auto container = context.store->load(id);
     if (!container) {
-        if (!force) return std::move(container).error();
+        if (!force)
+            return std::move(container).error();
         return clear(context, nameless(context, id));
     }
     state::Status status = state::effective_status(*container);
     bool deletable = status == state::Status::stopped || status == state::Status::created;
     if (!force && !deletable)
-        return Error(ErrorKind::wrong_state, "cannot delete container " + id +
-                                                 " that is not stopped: " + state::to_string(status));
+        return Error(ErrorKind::wrong_state,
+                     "cannot delete container " + id + " that is not stopped: " + state::to_string(status));
     return clear(context, *container);
 }
 

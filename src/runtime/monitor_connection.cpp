@@ -19,7 +19,9 @@ private:
 
 } // namespace
 
-protocol::Descriptor::Client pass_fd(os::Fd fd) { return kj::heap<DescriptorServer>(std::move(fd)); }
+protocol::Descriptor::Client pass_fd(os::Fd fd) {
+    return kj::heap<DescriptorServer>(std::move(fd));
+}
 
 MonitorConnection::MonitorConnection(os::Fd socket)
     : io_(kj::setupAsyncIo()),

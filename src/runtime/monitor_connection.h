@@ -1,6 +1,6 @@
 #pragma once
-// A command's connection to a sandbox's monitor. Calls are waited for here, with a time limit: a monitor that hangs
-// must not hang its callers.
+// A command's connection to a sandbox's monitor. Calls are waited for here, with a time limit: a monitor that
+// hangs must not hang its callers.
 
 #include "channel/rpc_error.h"
 #include "core/result.h"
@@ -27,7 +27,9 @@ public:
 
     /// The monitor's only sandbox (the call is pipelined: nothing waits).
     protocol::Sandbox::Client sandbox();
-    protocol::SandboxService::Client service() { return client_.bootstrap().castAs<protocol::SandboxService>(); }
+    protocol::SandboxService::Client service() {
+        return client_.bootstrap().castAs<protocol::SandboxService>();
+    }
 
     /// Sends what was asked for, without waiting for an answer.
     void flush() { io_.waitScope.poll(); }
@@ -40,12 +42,13 @@ public:
             auto answer = io_.provider->getTimer()
                               .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(promise))
                               .wait(io_.waitScope);
-            if (auto result = channel::to_result(answer.getError()); !result) return std::move(result).error();
+            if (auto result = channel::to_result(answer.getError()); !result)
+                return std::move(result).error();
             return kj::mv(answer);
         } catch (const kj::Exception& exception) {
             if (exception.getType() == kj::Exception::Type::OVERLOADED)
-                return Error(ErrorKind::timeout, std::string("the monitor did not answer ") + what + " within " +
-                                                     std::to_string(limit_ms) + " ms");
+                return Error(ErrorKind::timeout, std::string("the monitor did not answer ") + what +
+                                                     " within " + std::to_string(limit_ms) + " ms");
             return channel::from_exception(exception, what);
         }
     }
@@ -54,7 +57,8 @@ public:
     template <class T>
     Result<void> tell(capnp::RemotePromise<T> call, uint32_t limit_ms, const char* what) {
         auto answer = wait(kj::mv(call), limit_ms, what);
-        if (!answer) return std::move(answer).error();
+        if (!answer)
+            return std::move(answer).error();
         return {};
     }
 

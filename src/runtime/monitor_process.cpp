@@ -25,7 +25,8 @@ constexpr size_t log_tail_bytes = 2048;
 
 Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder) {
     RUNVM_ASSIGN(os::Fd listener, os::listen_unix(sandbox_folder + "/monitor.sock"));
-    RUNVM_ASSIGN(os::Fd log, os::open_file(sandbox_folder + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
+    RUNVM_ASSIGN(os::Fd log,
+                 os::open_file(sandbox_folder + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return system_error("make a socket pair");
@@ -47,8 +48,10 @@ Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sa
 
 std::string monitor_log_tail(const std::string& sandbox_folder) {
     auto text = os::read_file(sandbox_folder + "/monitor.log");
-    if (!text) return "";
-    if (text->size() <= log_tail_bytes) return *text;
+    if (!text)
+        return "";
+    if (text->size() <= log_tail_bytes)
+        return *text;
     return text->substr(text->size() - log_tail_bytes);
 }
 
@@ -62,7 +65,8 @@ Result<void> end_sandbox(const state::Container& container) {
                                                      " (runvm-monitor) does not end after SIGKILL");
         }
     }
-    if (container.sandbox_folder.empty()) return {};
+    if (container.sandbox_folder.empty())
+        return {};
     return os::remove_tree(container.sandbox_folder);
 }
 

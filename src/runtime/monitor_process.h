@@ -11,19 +11,19 @@
 namespace runvm::runtime {
 
 struct StartedMonitor {
-    os::Spawned reaper;  ///< pid 1 of the sandbox's pid namespace: its end is the end of the sandbox
-    os::Fd connection;   ///< a connected socket: no need to wait until the monitor listens
+    os::Spawned reaper; ///< pid 1 of the sandbox's pid namespace: its end is the end of the sandbox
+    os::Fd connection;  ///< a connected socket: no need to wait until the monitor listens
 };
 
-/// In a pid, mount, ipc and (empty) network namespace of its own, with a session of its own: conmon kills process
-/// groups. `sandbox_folder` exists; the socket and the log are made in it.
+/// In a pid, mount, ipc and (empty) network namespace of its own, with a session of its own: conmon kills
+/// process groups. `sandbox_folder` exists; the socket and the log are made in it.
 Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder);
 
 /// The end of the monitor's log, for an error's message.
 std::string monitor_log_tail(const std::string& sandbox_folder);
 
-/// Ends a sandbox at once, from outside: SIGKILL for the reaper, if it is still that process, and waits until its
-/// namespace is gone. Removes the sandbox's folder.
+/// Ends a sandbox at once, from outside: SIGKILL for the reaper, if it is still that process, and waits until
+/// its namespace is gone. Removes the sandbox's folder.
 Result<void> end_sandbox(const state::Container& container);
 
 } // namespace runvm::runtime

@@ -21,11 +21,13 @@ Result<ProcessStream> make_stream(int caller_fd, uint32_t process_fd, Direction 
     bool both = direction == Direction::BOTH;
     int made = both ? ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data())
                     : ::pipe2(ends.data(), O_CLOEXEC);
-    if (made != 0) return system_error("make a pipe for descriptor " + std::to_string(process_fd));
+    if (made != 0)
+        return system_error("make a pipe for descriptor " + std::to_string(process_fd));
     os::Fd reader(ends[0]);
     os::Fd writer(ends[1]);
     // Best effort: the default of 64 KiB works as well.
-    if (!both) ::fcntl(writer.get(), F_SETPIPE_SZ, pipe_bytes);
+    if (!both)
+        ::fcntl(writer.get(), F_SETPIPE_SZ, pipe_bytes);
     bool monitor_reads = direction == Direction::TO_PROCESS;
     return ProcessStream{caller_fd, process_fd, direction, std::move(monitor_reads ? reader : writer),
                          std::move(monitor_reads ? writer : reader)};
@@ -34,10 +36,14 @@ Result<ProcessStream> make_stream(int caller_fd, uint32_t process_fd, Direction 
 Result<Direction> preserved_direction(int fd) {
     std::string name = "preserved descriptor " + std::to_string(fd);
     struct stat info {};
-    if (::fstat(fd, &info) != 0) return Error(ErrorKind::invalid_argument, name + " is not open");
+    if (::fstat(fd, &info) != 0)
+        return Error(ErrorKind::invalid_argument, name + " is not open");
     if (S_ISFIFO(info.st_mode)) {
         int access = ::fcntl(fd, F_GETFL) & O_ACCMODE;
-        if (access == O_RDWR) return Error(ErrorKind::unsupported, name + " is a pipe open for reading and writing: only one way can be relayed into the VM");
+        if (access == O_RDWR)
+            return Error(
+                ErrorKind::unsupported,
+                name + " is a pipe open for reading and writing: only one way can be relayed into the VM");
         return access == O_RDONLY ? Direction::TO_PROCESS : Direction::FROM_PROCESS;
     }
     if (S_ISSOCK(info.st_mode)) {
@@ -46,10 +52,13 @@ Result<Direction> preserved_direction(int fd) {
         socklen_t size = sizeof type;
         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
         ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
-        if (type == SOCK_STREAM && listening == 0) return Direction::BOTH;
-        return Error(ErrorKind::unsupported, name + " is a socket that listens or is no stream: only connected stream sockets can be relayed into the VM");
+        if (type == SOCK_STREAM && listening == 0)
+            return Direction::BOTH;
+        return Error(ErrorKind::unsupported, name + " is a socket that listens or is no stream: only "
+                                                    "connected stream sockets can be relayed into the VM");
     }
-    return Error(ErrorKind::unsupported, name + " is neither a pipe nor a socket: nothing else can be relayed into the VM");
+    return Error(ErrorKind::unsupported,
+                 name + " is neither a pipe nor a socket: nothing else can be relayed into the VM");
 }
 
 } // namespace

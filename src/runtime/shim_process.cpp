@@ -27,7 +27,8 @@ struct Pipe {
 
 Result<Pipe> make_pipe() {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe");
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe");
     return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
 }
 
@@ -35,7 +36,8 @@ Result<Pipe> make_pipe() {
 Result<void> await_ready(Pipe& ready) {
     ready.writer.reset();
     RUNVM_ASSIGN(std::string report, os::read_fd(ready.reader.get(), "the shim's report", report_max_bytes));
-    if (!report.empty()) return Error(ErrorKind::internal, "runvm-shim: " + report);
+    if (!report.empty())
+        return Error(ErrorKind::internal, "runvm-shim: " + report);
     return {};
 }
 
@@ -70,7 +72,8 @@ Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& p
     }
     std::string program = layout.libexec + "/runvm-shim";
     spec.argv = {program, "init"};
-    for (std::string& argument : shim::to_arguments(options)) spec.argv.push_back(std::move(argument));
+    for (std::string& argument : shim::to_arguments(options))
+        spec.argv.push_back(std::move(argument));
     spec.new_session = true;
     spec.cwd = "/";
 
@@ -85,7 +88,8 @@ Result<StartedInit> open_shim_init(const state::ProcessRef& init) {
     StartedInit opened;
     opened.process.pid = init.pid;
     RUNVM_ASSIGN(opened.process.pidfd, os::open_pidfd(init.pid));
-    if (!state::is_alive(init)) return Error(ErrorKind::process_finished, "the container's shims are gone");
+    if (!state::is_alive(init))
+        return Error(ErrorKind::process_finished, "the container's shims are gone");
     std::string path = "/proc/" + std::to_string(init.pid) + "/fd/" + std::to_string(init_alive_fd);
     RUNVM_ASSIGN(opened.alive, os::open_file(path, O_WRONLY));
     return opened;
@@ -110,19 +114,24 @@ Result<os::Spawned> start_shim(const Layout& layout, ShimRequest request) {
     options.alive_fd = give(request.init->alive.get());
     options.ready_fd = give(ready.writer.get());
     options.init_fd = give(request.init->process.pidfd.get());
-    if (request.terminal) options.terminal_fd = give(request.terminal.get());
+    if (request.terminal)
+        options.terminal_fd = give(request.terminal.get());
     for (ProcessStream& stream : *request.streams) {
         int caller_fd = stream.caller_fd >= 0 ? stream.caller_fd : options.terminal_fd;
-        if (stream.caller_fd >= 0) spec.fds.emplace_back(stream.caller_fd, stream.caller_fd);
-        options.streams.push_back({caller_fd, stream.process_fd, stream.direction, give(stream.shim_end.get())});
+        if (stream.caller_fd >= 0)
+            spec.fds.emplace_back(stream.caller_fd, stream.caller_fd);
+        options.streams.push_back(
+            {caller_fd, stream.process_fd, stream.direction, give(stream.shim_end.get())});
     }
     spec.argv = {layout.libexec + "/runvm-shim", "run"};
-    for (std::string& argument : shim::to_arguments(options)) spec.argv.push_back(std::move(argument));
+    for (std::string& argument : shim::to_arguments(options))
+        spec.argv.push_back(std::move(argument));
     spec.pid_namespace = pid_namespace.get();
     spec.new_session = true; // conmon's timeout kills the pid's process group: the shim leads its own
     spec.cwd = "/";
     RUNVM_ASSIGN(os::Spawned shim, os::spawn(spec));
-    for (ProcessStream& stream : *request.streams) stream.shim_end.reset();
+    for (ProcessStream& stream : *request.streams)
+        stream.shim_end.reset();
     RUNVM_TRY(await_ready(ready));
     return shim;
 }

@@ -28,14 +28,14 @@ struct ShimRequest {
     std::string id;
     std::string exec_id;
     const StartedInit* init = nullptr;
-    os::Fd monitor;   ///< a connected socket
-    os::Fd terminal;  ///< the pty's slave, or empty
+    os::Fd monitor;  ///< a connected socket
+    os::Fd terminal; ///< the pty's slave, or empty
     int preserve_fds = 0;
     std::vector<ProcessStream>* streams = nullptr; ///< their shim ends are taken
 };
 
-/// The pid that the caller will see: a child of this process, so that it reparents to the caller's subreaper and not
-/// to the namespace's pid 1.
+/// The pid that the caller will see: a child of this process, so that it reparents to the caller's subreaper
+/// and not to the namespace's pid 1.
 Result<os::Spawned> start_shim(const Layout& layout, ShimRequest request);
 
 } // namespace runvm::runtime

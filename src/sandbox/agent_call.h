@@ -25,8 +25,8 @@ kj::Promise<Result<capnp::Response<T>>> ask(kj::Timer& timer, uint32_t limit_ms,
             },
             [name, limit_ms](kj::Exception&& exception) -> Result<Answer> {
                 if (exception.getType() == kj::Exception::Type::OVERLOADED)
-                    return Error(ErrorKind::timeout, std::string("the guest did not answer ") + name + " within " +
-                                                         std::to_string(limit_ms) + " ms");
+                    return Error(ErrorKind::timeout, std::string("the guest did not answer ") + name +
+                                                         " within " + std::to_string(limit_ms) + " ms");
                 return channel::from_exception(exception, name);
             });
 }
@@ -35,10 +35,12 @@ kj::Promise<Result<capnp::Response<T>>> ask(kj::Timer& timer, uint32_t limit_ms,
 template <class T>
 kj::Promise<Result<void>> tell(kj::Timer& timer, uint32_t limit_ms, const char* name,
                                capnp::RemotePromise<T> call) {
-    return ask(timer, limit_ms, name, kj::mv(call)).then([](Result<capnp::Response<T>>&& answer) -> Result<void> {
-        if (!answer) return std::move(answer).error();
-        return {};
-    });
+    return ask(timer, limit_ms, name, kj::mv(call))
+        .then([](Result<capnp::Response<T>>&& answer) -> Result<void> {
+            if (!answer)
+                return std::move(answer).error();
+            return {};
+        });
 }
 
 } // namespace runvm::sandbox

@@ -25,7 +25,8 @@ constexpr auto vsock_retry = 20 * kj::MILLISECONDS;
 channel::Nonce make_nonce() {
     channel::Nonce nonce{};
     // 16 bytes never come short, getrandom(2).
-    KJ_REQUIRE(::getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()), "getrandom failed");
+    KJ_REQUIRE(::getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()),
+               "getrandom failed");
     return nonce;
 }
 
@@ -73,8 +74,10 @@ kj::Promise<os::Fd> try_connect_vsock(kj::AsyncIoContext& io, uint32_t cid, uint
     address.svm_cid = cid;
     address.svm_port = port;
     int connected = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-    if (connected == 0) return kj::mv(socket);
-    if (errno != EINPROGRESS) return os::Fd();
+    if (connected == 0)
+        return kj::mv(socket);
+    if (errno != EINPROGRESS)
+        return os::Fd();
     auto observer = kj::heap<Observer>(io.unixEventPort, socket.get(), Observer::OBSERVE_WRITE);
     auto ready = observer->whenBecomesWritable();
     return ready.attach(kj::mv(observer)).then([socket = std::move(socket)]() mutable {
@@ -87,9 +90,11 @@ kj::Promise<os::Fd> try_connect_vsock(kj::AsyncIoContext& io, uint32_t cid, uint
 
 kj::Promise<os::Fd> connect_vsock(kj::AsyncIoContext& io, uint32_t cid, uint32_t port) {
     return try_connect_vsock(io, cid, port).then([&io, cid, port](os::Fd&& socket) -> kj::Promise<os::Fd> {
-        if (socket) return kj::mv(socket);
-        return io.provider->getTimer().afterDelay(vsock_retry).then(
-            [&io, cid, port] { return connect_vsock(io, cid, port); });
+        if (socket)
+            return kj::mv(socket);
+        return io.provider->getTimer().afterDelay(vsock_retry).then([&io, cid, port] {
+            return connect_vsock(io, cid, port);
+        });
     });
 }
 
@@ -107,7 +112,8 @@ kj::Promise<kj::Own<kj::AsyncIoStream>> open_vsock_port(kj::AsyncIoContext& io, 
 
 kj::Promise<AgentPorts> open_serial_ports(kj::AsyncIoContext& io, os::Fd control_listener,
                                           os::Fd streams_listener) {
-    return shake_both(accept_one(io, std::move(control_listener)), accept_one(io, std::move(streams_listener)));
+    return shake_both(accept_one(io, std::move(control_listener)),
+                      accept_one(io, std::move(streams_listener)));
 }
 
 kj::Promise<AgentPorts> open_vsock_ports(kj::AsyncIoContext& io, uint32_t cid, std::string secret_hex) {

@@ -19,8 +19,8 @@ MachineThread::~MachineThread() {
 kj::Promise<Result<void>> MachineThread::run(std::function<Result<void>()> call) {
     auto pair = kj::newPromiseAndCrossThreadFulfiller<Result<void>>();
     // std::function wants copyable captures; the fulfiller is not.
-    auto fulfiller = std::make_shared<kj::Own<kj::CrossThreadPromiseFulfiller<Result<void>>>>(
-        kj::mv(pair.fulfiller));
+    auto fulfiller =
+        std::make_shared<kj::Own<kj::CrossThreadPromiseFulfiller<Result<void>>>>(kj::mv(pair.fulfiller));
     {
         std::lock_guard lock(mutex_);
         calls_.emplace_back([call = std::move(call), fulfiller] { (*fulfiller)->fulfill(call()); });
@@ -33,7 +33,8 @@ void MachineThread::loop() {
     std::unique_lock lock(mutex_);
     while (true) {
         wake_.wait(lock, [this] { return leaving_ || !calls_.empty(); });
-        if (leaving_) return;
+        if (leaving_)
+            return;
         auto call = std::move(calls_.front());
         calls_.pop_front();
         lock.unlock();

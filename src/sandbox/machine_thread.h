@@ -1,6 +1,6 @@
 #pragma once
-// Runs the hypervisor's blocking calls on a thread of their own, one after the other: libvirt blocks for up to
-// seconds, and the event loop must not.
+// Runs the hypervisor's blocking calls on a thread of their own, one after the other: libvirt blocks for up
+// to seconds, and the event loop must not.
 
 #include "core/result.h"
 

@@ -23,7 +23,8 @@ Exit checked_exit(protocol::ExitStatus::Reader status, const std::map<channel::S
     exit.signaled = status.getSignaled();
     exit.value = status.getValue();
     exit.oom_killed = status.getOomKilled();
-    bool valid = exit.signaled ? exit.value >= 1 && exit.value <= highest_signal : exit.value <= highest_exit_code;
+    bool valid =
+        exit.signaled ? exit.value >= 1 && exit.value <= highest_signal : exit.value <= highest_exit_code;
     if (!valid) {
         exit.signaled = false;
         exit.value = highest_exit_code;
@@ -55,15 +56,18 @@ Process::Process(std::string container, std::string exec, kj::PromiseFulfillerPa
       ended_(pair.promise.fork()) {}
 
 void Process::end(Exit exit) {
-    if (exit_) return;
+    if (exit_)
+        return;
     exit_ = std::move(exit);
     fulfiller_->fulfill();
 }
 
 protocol::ContainerStatus::State ContainerRecord::state() const {
     using State = protocol::ContainerStatus::State;
-    if (init->ended()) return State::STOPPED;
-    if (started) return State::RUNNING;
+    if (init->ended())
+        return State::STOPPED;
+    if (started)
+        return State::RUNNING;
     return init->created ? State::CREATED : State::CREATING;
 }
 

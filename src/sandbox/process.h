@@ -30,8 +30,8 @@ struct Exit {
 /// The end that is reported for a process whose machine is gone.
 Exit killed_with_machine();
 
-/// What the guest says of an end, checked: a value out of range becomes 255, a stream that is not of `streams`
-/// is dropped. `streams`: stream number to descriptor.
+/// What the guest says of an end, checked: a value out of range becomes 255, a stream that is not of
+/// `streams` is dropped. `streams`: stream number to descriptor.
 Exit checked_exit(protocol::ExitStatus::Reader status, const std::map<channel::StreamId, uint32_t>& streams);
 
 void write_exit(const Exit& exit, protocol::ExitStatus::Builder out);
@@ -41,10 +41,10 @@ public:
     Process(std::string container_id, std::string exec_id);
 
     const std::string container_id;
-    const std::string exec_id; ///< empty: the container's own process
+    const std::string exec_id;                     ///< empty: the container's own process
     std::map<channel::StreamId, uint32_t> streams; ///< to the descriptor's number in the process
-    bool created = false;      ///< the guest knows it
-    uint32_t attached = 0;     ///< shims
+    bool created = false;                          ///< the guest knows it
+    uint32_t attached = 0;                         ///< shims
 
     bool ended() const { return exit_.has_value(); }
     const Exit& exit() const { return *exit_; }

@@ -3,7 +3,6 @@
 #include "sandbox/agent_call.h"
 #include "state/store.h"
 
-
 #include <capnp/message.h>
 #include <fcntl.h>
 
@@ -22,10 +21,13 @@ constexpr uint32_t power_off_timeout_ms = 5000;
 // How long shims may take to leave a machine that is over.
 constexpr uint32_t linger_ms = 10000;
 
-Promised<void> failed(Error error) { return Result<void>(std::move(error)); }
+Promised<void> failed(Error error) {
+    return Result<void>(std::move(error));
+}
 
 int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
@@ -50,24 +52,30 @@ void Sandbox::taskFailed(kj::Exception&& exception) {
     machine_over("internal error: " + std::string(exception.getDescription().cStr()));
 }
 
-void Sandbox::set_state(State state) { state_ = state; }
+void Sandbox::set_state(State state) {
+    state_ = state;
+}
 
 Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
-    if (state_ != State::CREATED) return Error(ErrorKind::already_exists, "this monitor has a sandbox already");
+    if (state_ != State::CREATED)
+        return Error(ErrorKind::already_exists, "this monitor has a sandbox already");
     id_ = config.getSandboxId().cStr();
     RUNVM_TRY(state::check_id(id_));
-    if (config.getAgentTimeoutMs() > 0) agent_timeout_ms_ = config.getAgentTimeoutMs();
+    if (config.getAgentTimeoutMs() > 0)
+        agent_timeout_ms_ = config.getAgentTimeoutMs();
     set_state(State::BOOTING);
 
     auto begin = timer_.now();
     auto booted = machine_.boot(config).then([this, begin](Result<std::unique_ptr<Guest>>&& guest) {
         boot_ms_ = static_cast<uint32_t>((timer_.now() - begin) / kj::MILLISECONDS);
         if (!guest) {
-            if (!failure_) failure_ = guest.error();
+            if (!failure_)
+                failure_ = guest.error();
             machine_over(guest.error().to_string());
             return;
         }
-        if (state_ != State::BOOTING) return; // ended meanwhile
+        if (state_ != State::BOOTING)
+            return; // ended meanwhile
         guest_ = std::move(*guest);
         set_state(State::RUNNING);
         tasks_.add(guest_->relay->run().then(
@@ -83,16 +91,19 @@ Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
 }
 
 Promised<void> Sandbox::when_booted() {
-    if (!booted_) return failed(Error(ErrorKind::wrong_state, "the sandbox has not been created"));
+    if (!booted_)
+        return failed(Error(ErrorKind::wrong_state, "the sandbox has not been created"));
     return booted_->addBranch().then([this]() -> Result<void> {
-        if (failure_) return *failure_;
+        if (failure_)
+            return *failure_;
         return {};
     });
 }
 
 Result<ContainerRecord*> Sandbox::find(const std::string& id) {
     auto found = containers_.find(id);
-    if (found == containers_.end()) return Error(ErrorKind::not_found, "the sandbox has no container " + id);
+    if (found == containers_.end())
+        return Error(ErrorKind::not_found, "the sandbox has no container " + id);
     return &found->second;
 }
 
@@ -105,8 +116,10 @@ Result<Process*> Sandbox::find_live(const std::string& id, const std::string& ex
             return Error(ErrorKind::not_found, "container " + id + " has no process " + exec_id);
         process = found->second.get();
     }
-    if (process->ended()) return Error(ErrorKind::process_finished, "the process has ended");
-    if (!guest_) return failure_ ? *failure_ : Error(ErrorKind::unavailable, "the guest has not booted");
+    if (process->ended())
+        return Error(ErrorKind::process_finished, "the process has ended");
+    if (!guest_)
+        return failure_ ? *failure_ : Error(ErrorKind::unavailable, "the guest has not booted");
     return process;
 }
 
@@ -138,14 +151,17 @@ void Sandbox::carry(Process& process, std::vector<StreamEndpoint> streams, proto
 
 void Sandbox::drop_streams(Process& process) {
     if (guest_)
-        for (const auto& [number, fd] : process.streams) guest_->relay->detach(number);
+        for (const auto& [number, fd] : process.streams)
+            guest_->relay->detach(number);
     process.streams.clear();
 }
 
 Promised<void> Sandbox::create_container(const std::string& id, protocol::Container::Reader container,
                                          std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
-    if (auto valid = state::check_id(id); !valid) return kj::mv(valid);
-    if (failure_) return failed(*failure_);
+    if (auto valid = state::check_id(id); !valid)
+        return kj::mv(valid);
+    if (failure_)
+        return failed(*failure_);
     if (containers_.count(id) != 0)
         return failed(Error(ErrorKind::already_exists, "the sandbox has a container " + id + " already"));
     ContainerRecord record;
@@ -156,7 +172,8 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
 
     auto copy = kj::heap<Copied<protocol::Container>>(container);
     return when_booted().then([this, id, copy = kj::mv(copy), shares = std::move(shares),
-                               streams = std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
+                               streams =
+                                   std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
         if (!booted) {
             discard(id);
             return kj::mv(booted);
@@ -171,7 +188,8 @@ Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Contain
                                         std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
     std::vector<std::string> readonly_later;
     for (NewShare& share : shares) {
-        if (share.readonly_when_created) readonly_later.push_back(share.request.name);
+        if (share.readonly_when_created)
+            readonly_later.push_back(share.request.name);
         std::string step = "share " + share.request.name + " with the guest";
         if (auto attached = machine_.attach_share(std::move(share.request)); !attached) {
             discard(id);
@@ -184,15 +202,18 @@ Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Contain
     carry(*containers_.at(id).init, std::move(streams), request.getContainer().getProcess());
     return tell(timer_, agent_timeout_ms_, "createContainer", request.send())
         .then([this, id, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
-            if (answer) answer = created(id, readonly_later);
-            if (!answer) discard(id);
+            if (answer)
+                answer = created(id, readonly_later);
+            if (!answer)
+                discard(id);
             return kj::mv(answer);
         });
 }
 
 Result<void> Sandbox::created(const std::string& id, const std::vector<std::string>& readonly_shares) {
     RUNVM_ASSIGN(ContainerRecord * record, find(id));
-    for (const std::string& share : readonly_shares) RUNVM_TRY(machine_.make_share_readonly(id, share));
+    for (const std::string& share : readonly_shares)
+        RUNVM_TRY(machine_.make_share_readonly(id, share));
     record->init->created = true;
     watch(record->init);
     emit(id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
@@ -202,7 +223,8 @@ Result<void> Sandbox::created(const std::string& id, const std::vector<std::stri
 // Undoes a creation that failed, in the guest too: it may have got half-way before its answer was lost.
 void Sandbox::discard(const std::string& id) {
     auto found = containers_.find(id);
-    if (found == containers_.end()) return;
+    if (found == containers_.end())
+        return;
     ProcessPtr init = found->second.init;
     containers_.erase(found);
     drop_streams(*init);
@@ -234,13 +256,15 @@ void Sandbox::watch(const ProcessPtr& process) {
 }
 
 void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
-    if (process->ended()) return;
+    if (process->ended())
+        return;
     process->end(std::move(exit));
     emit(process->container_id, process->exec_id,
          [&](protocol::Event::Builder event) { write_exit(process->exit(), event.initProcessExited()); });
     // What it wrote may still be on its way to the shim's pipes: the machine stays until then.
     for (const auto& [number, fd] : process->streams) {
-        if (!guest_) break;
+        if (!guest_)
+            break;
         ++open_streams_;
         tasks_.add(guest_->relay->ended(number).then([this] {
             --open_streams_;
@@ -258,23 +282,28 @@ void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
 
 Promised<void> Sandbox::start_container(const std::string& id) {
     auto process = find_live(id, "");
-    if (!process) return failed(std::move(process).error());
+    if (!process)
+        return failed(std::move(process).error());
     auto request = guest_->agent.startContainerRequest();
     request.setId(id);
     return tell(timer_, agent_timeout_ms_, "startContainer", request.send())
         .then([this, id](Result<void>&& answer) -> Result<void> {
             RUNVM_TRY(answer);
-            if (auto record = find(id)) (*record)->started = true;
+            if (auto record = find(id))
+                (*record)->started = true;
             emit(id, "", [](protocol::Event::Builder event) { event.setContainerStarted(); });
             return {};
         });
 }
 
-Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id, protocol::Process::Reader process,
-                             const std::string& cgroup, std::vector<StreamEndpoint> streams) {
-    if (auto valid = state::check_id(exec_id); !valid) return kj::mv(valid);
+Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id,
+                             protocol::Process::Reader process, const std::string& cgroup,
+                             std::vector<StreamEndpoint> streams) {
+    if (auto valid = state::check_id(exec_id); !valid)
+        return kj::mv(valid);
     auto live = find_live(id, "");
-    if (!live) return failed(std::move(live).error());
+    if (!live)
+        return failed(std::move(live).error());
     ContainerRecord& record = containers_.at(id);
     auto child = std::make_shared<Process>(id, exec_id);
     if (!record.execs.emplace(exec_id, child).second)
@@ -301,14 +330,16 @@ Promised<void> Sandbox::exec_in_guest(const ProcessPtr& process, protocol::Proce
             drop_streams(*process);
             process->end(killed_with_machine());
             auto record = containers_.find(process->container_id);
-            if (record != containers_.end()) record->second.execs.erase(process->exec_id);
+            if (record != containers_.end())
+                record->second.execs.erase(process->exec_id);
             return kj::mv(answer);
         });
 }
 
 Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id, int signal, bool all) {
     auto process = find_live(id, exec_id);
-    if (!process) return failed(std::move(process).error());
+    if (!process)
+        return failed(std::move(process).error());
     auto request = guest_->agent.signalRequest();
     request.setId(id);
     request.setExecId(exec_id);
@@ -318,7 +349,8 @@ Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id
     return tell(timer_, signal_timeout_ms, "signal", request.send())
         .then([this, last_resort](Result<void>&& answer) -> Promised<void> {
             // A guest that hangs must not make a container immortal.
-            if (answer || answer.error().kind() != ErrorKind::timeout || !last_resort) return kj::mv(answer);
+            if (answer || answer.error().kind() != ErrorKind::timeout || !last_resort)
+                return kj::mv(answer);
             return machine_.destroy();
         });
 }
@@ -326,7 +358,8 @@ Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id
 Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id, uint16_t height,
                                uint16_t width) {
     auto process = find_live(id, exec_id);
-    if (!process) return failed(std::move(process).error());
+    if (!process)
+        return failed(std::move(process).error());
     auto request = guest_->agent.resizeRequest();
     request.setId(id);
     request.setExecId(exec_id);
@@ -337,8 +370,10 @@ Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id
 
 Promised<void> Sandbox::delete_container(const std::string& id) {
     auto record = find(id);
-    if (!record) return failed(std::move(record).error());
-    if ((*record)->deleting) return failed(Error(ErrorKind::wrong_state, "the container is being deleted"));
+    if (!record)
+        return failed(std::move(record).error());
+    if ((*record)->deleting)
+        return failed(Error(ErrorKind::wrong_state, "the container is being deleted"));
     (*record)->deleting = true;
     Promised<void> in_guest = Result<void>();
     if (guest_) {
@@ -348,13 +383,15 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
     }
     return in_guest.then([this, id](Result<void>&& answer) -> Result<void> {
         auto found = containers_.find(id);
-        if (found == containers_.end()) return {};
+        if (found == containers_.end())
+            return {};
         if (!answer && guest_) {
             found->second.deleting = false;
             return kj::mv(answer);
         }
         end_process(found->second.init, killed_with_machine());
-        for (auto& [exec_id, process] : found->second.execs) end_process(process, killed_with_machine());
+        for (auto& [exec_id, process] : found->second.execs)
+            end_process(process, killed_with_machine());
         machine_.detach_shares(id);
         containers_.erase(found);
         leave_if_idle();
@@ -363,7 +400,8 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
 }
 
 Promised<void> Sandbox::pause() {
-    if (state_ != State::RUNNING) return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
+    if (state_ != State::RUNNING)
+        return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
     return machine_.suspend().then([this](Result<void>&& answer) -> Result<void> {
         RUNVM_TRY(answer);
         set_state(State::PAUSED);
@@ -373,7 +411,8 @@ Promised<void> Sandbox::pause() {
 }
 
 Promised<void> Sandbox::resume() {
-    if (state_ != State::PAUSED) return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
+    if (state_ != State::PAUSED)
+        return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
     return machine_.resume().then([this](Result<void>&& answer) -> Result<void> {
         RUNVM_TRY(answer);
         set_state(State::RUNNING);
@@ -387,12 +426,14 @@ Promised<void> Sandbox::release() {
         end("released before it had booted");
         return Result<void>();
     }
-    // The guest may power off before its answer is through: both a failed call and the machine's end are success.
+    // The guest may power off before its answer is through: both a failed call and the machine's end are
+    // success.
     auto asked = guest_->agent.powerOffRequest().send().ignoreResult().catch_([](kj::Exception&&) {});
     auto off = kj::newPromiseAndFulfiller<void>();
     auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(off.fulfiller));
     uint64_t key = add_listener([fulfiller](protocol::Event::Builder event) {
-        if (event.isVmExited()) (*fulfiller)->fulfill();
+        if (event.isVmExited())
+            (*fulfiller)->fulfill();
     });
     auto over = asked.then([promise = kj::mv(off.promise)]() mutable { return kj::mv(promise); });
     return timer_.timeoutAfter(power_off_timeout_ms * kj::MILLISECONDS, kj::mv(over))
@@ -418,7 +459,8 @@ Promised<ProcessPtr> Sandbox::find_process(const std::string& id, const std::str
 
 Promised<ProcessPtr> Sandbox::wait_for_process(const std::string& id, const std::string& exec_id) {
     if (auto record = containers_.find(id); record != containers_.end()) {
-        if (exec_id.empty()) return Result<ProcessPtr>(record->second.init);
+        if (exec_id.empty())
+            return Result<ProcessPtr>(record->second.init);
         if (auto child = record->second.execs.find(exec_id); child != record->second.execs.end())
             return Result<ProcessPtr>(child->second);
     }
@@ -430,7 +472,8 @@ Promised<ProcessPtr> Sandbox::wait_for_process(const std::string& id, const std:
 void Sandbox::wake_process_waiters() {
     auto waiters = std::move(process_waiters_);
     process_waiters_.clear();
-    for (auto& waiter : waiters) waiter->fulfill();
+    for (auto& waiter : waiters)
+        waiter->fulfill();
 }
 
 void Sandbox::attach(Process& process) {
@@ -446,12 +489,15 @@ void Sandbox::detach(const ProcessPtr& process) {
     }
     if (process->ended() && process->attached == 0) {
         auto record = containers_.find(process->container_id);
-        if (record != containers_.end()) record->second.execs.erase(process->exec_id);
+        if (record != containers_.end())
+            record->second.execs.erase(process->exec_id);
     }
     leave_if_idle();
 }
 
-void Sandbox::creator_came() { creator_is_here_ = true; }
+void Sandbox::creator_came() {
+    creator_is_here_ = true;
+}
 
 void Sandbox::creator_left() {
     creator_is_here_ = false;
@@ -472,7 +518,9 @@ uint64_t Sandbox::add_listener(Listener listener) {
     return next_listener_++;
 }
 
-void Sandbox::remove_listener(uint64_t key) { listeners_.erase(key); }
+void Sandbox::remove_listener(uint64_t key) {
+    listeners_.erase(key);
+}
 
 void Sandbox::emit(const std::string& container, const std::string& exec,
                    const std::function<void(protocol::Event::Builder)>& fill) {
@@ -483,13 +531,16 @@ void Sandbox::emit(const std::string& container, const std::string& exec,
     event.setExecId(exec);
     fill(event);
     auto listeners = listeners_; // one may remove itself
-    for (auto& [key, listener] : listeners) listener(event);
+    for (auto& [key, listener] : listeners)
+        listener(event);
 }
 
 void Sandbox::machine_over(const std::string& reason) {
-    if (state_ == State::STOPPED) return;
+    if (state_ == State::STOPPED)
+        return;
     set_state(State::STOPPED);
-    if (!failure_) failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
+    if (!failure_)
+        failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
     // The promises that this may be called from belong to the guest: it goes in the next turn.
     tasks_.add(kj::evalLater([this, guest = std::move(guest_)]() mutable {
         guest.reset();
@@ -498,24 +549,30 @@ void Sandbox::machine_over(const std::string& reason) {
     }));
     for (auto& [id, record] : containers_) {
         end_process(record.init, killed_with_machine());
-        for (auto& [exec_id, process] : record.execs) end_process(process, killed_with_machine());
+        for (auto& [exec_id, process] : record.execs)
+            end_process(process, killed_with_machine());
     }
     emit("", "", [&](protocol::Event::Builder event) { event.setVmExited(reason); });
     tasks_.add(machine_.destroy().ignoreResult());
     tasks_.add(timer_.afterDelay(linger_ms * kj::MILLISECONDS).then([this, reason] {
-        if (!over_) on_over_(reason);
+        if (!over_)
+            on_over_(reason);
         over_ = true;
     }));
 }
 
 // The VM ends with its last container; the monitor leaves when the shims have their answers.
 void Sandbox::leave_if_idle() {
-    if (over_ || attached_ > 0 || open_streams_ > 0) return;
-    if (creator_is_here_ && !committed_) return; // it has yet to hear how its create went
+    if (over_ || attached_ > 0 || open_streams_ > 0)
+        return;
+    if (creator_is_here_ && !committed_)
+        return; // it has yet to hear how its create went
     if (state_ != State::STOPPED) {
-        if (!committed_) return;
+        if (!committed_)
+            return;
         for (const auto& [id, record] : containers_)
-            if (!record.init->ended()) return;
+            if (!record.init->ended())
+                return;
     }
     over_ = true;
     on_over_(failure_ ? failure_->to_string() : "the last container has ended");

@@ -1,5 +1,6 @@
 #pragma once
-// The sandbox: one VM and its containers. All of it lives on one event loop. service.h puts it behind the protocol.
+// The sandbox: one VM and its containers. All of it lives on one event loop. service.h puts it behind the
+// protocol.
 //
 //   created --boot--> booting --agent answered--> running <--pause/resume--> paused
 //      any of these --machine over, boot failed, release, last container over--> stopped
@@ -113,7 +114,7 @@ private:
     std::function<void(std::string)> on_over_;
     std::string id_;
     protocol::SandboxState state_ = protocol::SandboxState::CREATED;
-    std::optional<Error> failure_;            ///< why the machine is over, for calls that come too late
+    std::optional<Error> failure_; ///< why the machine is over, for calls that come too late
     std::unique_ptr<Guest> guest_;
     std::optional<kj::ForkedPromise<void>> booted_;
     uint32_t agent_timeout_ms_ = 30000;
@@ -122,7 +123,7 @@ private:
     bool creator_is_here_ = false;
     bool over_ = false;
     uint32_t attached_ = 0;
-    uint32_t open_streams_ = 0;               ///< of ended processes: output that is still on its way
+    uint32_t open_streams_ = 0; ///< of ended processes: output that is still on its way
     channel::StreamId next_stream_ = 1;
     std::map<std::string, ContainerRecord> containers_;
     std::map<uint64_t, Listener> listeners_;

@@ -17,7 +17,8 @@ constexpr uint32_t max_streams = 1024;
 // Writes the outcome of a call into its results' `error`.
 template <class Context>
 void answer(Context& context, const Result<void>& result) {
-    if (!result) channel::write_error(result.error(), context.getResults().getError());
+    if (!result)
+        channel::write_error(result.error(), context.getResults().getError());
 }
 
 template <class Context>
@@ -29,7 +30,8 @@ kj::Promise<void> answer_later(Context context, Promised<void> promise) {
 kj::Promise<os::Fd> take_fd(protocol::Descriptor::Client descriptor) {
     auto promise = descriptor.getFd();
     return promise.then([descriptor = kj::mv(descriptor)](kj::Maybe<int> fd) mutable {
-        KJ_IF_MAYBE (number, fd) return os::Fd(::fcntl(*number, F_DUPFD_CLOEXEC, 0));
+        KJ_IF_MAYBE (number, fd)
+            return os::Fd(::fcntl(*number, F_DUPFD_CLOEXEC, 0));
         return os::Fd();
     });
 }
@@ -44,10 +46,11 @@ Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamF
         fds.add(take_fd(stream.getEnd()));
     }
     return kj::joinPromises(fds.finish())
-        .then([endpoints = std::move(endpoints)](kj::Array<os::Fd>&& taken) mutable
-              -> Result<std::vector<StreamEndpoint>> {
+        .then([endpoints = std::move(endpoints)](
+                  kj::Array<os::Fd>&& taken) mutable -> Result<std::vector<StreamEndpoint>> {
             for (size_t i = 0; i < taken.size(); ++i) {
-                if (!taken[i]) return Error(ErrorKind::invalid_argument, "a stream came without its descriptor");
+                if (!taken[i])
+                    return Error(ErrorKind::invalid_argument, "a stream came without its descriptor");
                 endpoints[i].end = kj::mv(taken[i]);
             }
             return std::move(endpoints);
@@ -71,17 +74,19 @@ Promised<std::vector<NewShare>> take_shares(const std::string& container,
         fds.add(take_fd(share.getTree()));
     }
     return kj::joinPromises(fds.finish())
-        .then([shares = std::move(shares)](kj::Array<os::Fd>&& taken) mutable -> Result<std::vector<NewShare>> {
-            for (size_t i = 0; i < taken.size(); ++i) {
-                if (!taken[i]) return Error(ErrorKind::invalid_argument, "a share came without its tree");
-                shares[i].request.tree = kj::mv(taken[i]);
-            }
-            return std::move(shares);
-        });
+        .then(
+            [shares = std::move(shares)](kj::Array<os::Fd>&& taken) mutable -> Result<std::vector<NewShare>> {
+                for (size_t i = 0; i < taken.size(); ++i) {
+                    if (!taken[i])
+                        return Error(ErrorKind::invalid_argument, "a share came without its tree");
+                    shares[i].request.tree = kj::mv(taken[i]);
+                }
+                return std::move(shares);
+            });
 }
 
-// The processes that a connection is the shim of. They are let go when the connection is lost, not when the last
-// reference to a capability goes: a call that is never answered (a pending wait) keeps its object.
+// The processes that a connection is the shim of. They are let go when the connection is lost, not when the
+// last reference to a capability goes: a call that is never answered (a pending wait) keeps its object.
 class Attachments {
 public:
     explicit Attachments(Sandbox& sandbox) : sandbox_(sandbox) {}
@@ -90,13 +95,15 @@ public:
     ~Attachments() { detach_all(); }
 
     void attach(const ProcessPtr& process) {
-        if (over_) return;
+        if (over_)
+            return;
         sandbox_.attach(*process);
         processes_.push_back(process);
     }
     void detach_all() {
         over_ = true;
-        for (const ProcessPtr& process : std::exchange(processes_, {})) sandbox_.detach(process);
+        for (const ProcessPtr& process : std::exchange(processes_, {}))
+            sandbox_.detach(process);
     }
 
 private:
@@ -107,12 +114,12 @@ private:
 
 class AttachedProcessServer final : public protocol::AttachedProcess::Server {
 public:
-    AttachedProcessServer(Sandbox& sandbox, ProcessPtr process) : sandbox_(sandbox), process_(std::move(process)) {}
+    AttachedProcessServer(Sandbox& sandbox, ProcessPtr process)
+        : sandbox_(sandbox), process_(std::move(process)) {}
 
     kj::Promise<void> wait(WaitContext context) override {
-        return process_->when_ended().then([this, context]() mutable {
-            write_exit(process_->exit(), context.getResults().initStatus());
-        });
+        return process_->when_ended().then(
+            [this, context]() mutable { write_exit(process_->exit(), context.getResults().initStatus()); });
     }
 
     kj::Promise<void> signal(SignalContext context) override {
@@ -138,7 +145,9 @@ public:
 
     kj::Promise<void> status(StatusContext context) override;
     kj::Promise<void> pause(PauseContext context) override { return answer_later(context, sandbox_.pause()); }
-    kj::Promise<void> resume(ResumeContext context) override { return answer_later(context, sandbox_.resume()); }
+    kj::Promise<void> resume(ResumeContext context) override {
+        return answer_later(context, sandbox_.resume());
+    }
     kj::Promise<void> release(ReleaseContext context) override {
         return answer_later(context, sandbox_.release());
     }
@@ -177,7 +186,8 @@ private:
     static void fill(const ContainerRecord& record, protocol::ContainerStatus::Builder out) {
         out.setId(record.id);
         out.setState(record.state());
-        if (record.init->ended()) write_exit(record.init->exit(), out.initExit());
+        if (record.init->ended())
+            write_exit(record.init->exit(), out.initExit());
     }
 
     Sandbox& sandbox_;
@@ -190,7 +200,8 @@ kj::Promise<void> SandboxServer::status(StatusContext context) {
     const auto& containers = sandbox_.containers();
     auto list = results.initContainers(containers.size());
     unsigned i = 0;
-    for (const auto& [id, record] : containers) fill(record, list[i++]);
+    for (const auto& [id, record] : containers)
+        fill(record, list[i++]);
     results.setQemuPid(sandbox_.machine().qemu_pid());
     results.setVirtiofsdPid(sandbox_.machine().virtiofsd_pid());
     results.setMonitorPid(::getpid());
@@ -209,11 +220,14 @@ kj::Promise<void> SandboxServer::monitor(MonitorContext context) {
         auto request = sink->eventRequest();
         request.setEvent(event);
         bool last = event.isVmExited();
-        request.send().ignoreResult().then(
-            [fulfiller, last] {
-                if (last) (*fulfiller)->fulfill();
-            },
-            [fulfiller](kj::Exception&& exception) { (*fulfiller)->reject(kj::mv(exception)); })
+        request.send()
+            .ignoreResult()
+            .then(
+                [fulfiller, last] {
+                    if (last)
+                        (*fulfiller)->fulfill();
+                },
+                [fulfiller](kj::Exception&& exception) { (*fulfiller)->reject(kj::mv(exception)); })
             .detach([](kj::Exception&&) {});
     });
     return over.promise.attach(kj::defer([this, key] { sandbox_.remove_listener(key); }));
@@ -225,27 +239,31 @@ kj::Promise<void> SandboxServer::createContainer(CreateContainerContext context)
     auto done = take_shares(params.getId().cStr(), params.getShares())
                     .then([this, context, taken_streams = kj::mv(taken_streams)](
                               Result<std::vector<NewShare>>&& shares) mutable {
-                        return taken_streams.then([this, context, shares = std::move(shares)](
-                                                      Result<std::vector<StreamEndpoint>>&& streams) mutable
-                                                  -> Promised<void> {
-                            if (!shares) return Result<void>(std::move(shares).error());
-                            if (!streams) return Result<void>(std::move(streams).error());
-                            auto call = context.getParams();
-                            return sandbox_.create_container(call.getId().cStr(), call.getContainer(),
-                                                             *std::move(shares), *std::move(streams));
-                        });
+                        return taken_streams.then(
+                            [this, context, shares = std::move(shares)](
+                                Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
+                                if (!shares)
+                                    return Result<void>(std::move(shares).error());
+                                if (!streams)
+                                    return Result<void>(std::move(streams).error());
+                                auto call = context.getParams();
+                                return sandbox_.create_container(call.getId().cStr(), call.getContainer(),
+                                                                 *std::move(shares), *std::move(streams));
+                            });
                     });
     return answer_later(context, kj::mv(done));
 }
 
 kj::Promise<void> SandboxServer::enterContainer(EnterContainerContext context) {
-    auto done = take_streams(context.getParams().getStreams())
-                    .then([this, context](Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
-                        if (!streams) return Result<void>(std::move(streams).error());
-                        auto call = context.getParams();
-                        return sandbox_.exec(call.getId().cStr(), call.getExecId().cStr(), call.getProcess(),
-                                             call.getCgroup().cStr(), *std::move(streams));
-                    });
+    auto done =
+        take_streams(context.getParams().getStreams())
+            .then([this, context](Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
+                if (!streams)
+                    return Result<void>(std::move(streams).error());
+                auto call = context.getParams();
+                return sandbox_.exec(call.getId().cStr(), call.getExecId().cStr(), call.getProcess(),
+                                     call.getCgroup().cStr(), *std::move(streams));
+            });
     return answer_later(context, kj::mv(done));
 }
 
@@ -289,12 +307,14 @@ kj::Promise<void> SandboxServer::attachProcess(AttachProcessContext context) {
 class ServiceServer final : public protocol::SandboxService::Server {
 public:
     ServiceServer(Sandbox& sandbox, bool creator) : sandbox_(sandbox), creator_(creator) {
-        if (creator_) sandbox_.creator_came();
+        if (creator_)
+            sandbox_.creator_came();
     }
     /// The connection is lost, or was closed.
     ~ServiceServer() noexcept(false) {
         attachments_->detach_all();
-        if (creator_) sandbox_.creator_left();
+        if (creator_)
+            sandbox_.creator_left();
     }
 
     kj::Promise<void> createSandbox(CreateSandboxContext context) override {
@@ -308,7 +328,8 @@ public:
 
     kj::Promise<void> fetchSandbox(FetchSandboxContext context) override {
         std::string id = context.getParams().getId().cStr();
-        bool there = sandbox_.state() != protocol::SandboxState::CREATED && (id.empty() || id == sandbox_.id());
+        bool there =
+            sandbox_.state() != protocol::SandboxState::CREATED && (id.empty() || id == sandbox_.id());
         if (there)
             context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, attachments_));
         else
@@ -319,7 +340,8 @@ public:
     kj::Promise<void> listSandboxes(ListSandboxesContext context) override {
         bool there = sandbox_.state() != protocol::SandboxState::CREATED;
         auto ids = context.getResults().initIds(there ? 1 : 0);
-        if (there) ids.set(0, sandbox_.id());
+        if (there)
+            ids.set(0, sandbox_.id());
         return kj::READY_NOW;
     }
 
@@ -339,8 +361,8 @@ capnp::ReaderOptions reader_options() {
 
 struct Server::Connection {
     Connection(kj::Own<kj::AsyncCapabilityStream> connected, Sandbox& sandbox, bool creator)
-        : stream(kj::mv(connected)),
-          network(*stream, protocol::MAX_FDS_PER_MESSAGE, capnp::rpc::twoparty::Side::SERVER, reader_options()),
+        : stream(kj::mv(connected)), network(*stream, protocol::MAX_FDS_PER_MESSAGE,
+                                             capnp::rpc::twoparty::Side::SERVER, reader_options()),
           rpc(capnp::makeRpcServer(network, kj::heap<ServiceServer>(sandbox, creator))) {
         rpc.setFlowLimit(flow_limit_words);
     }
@@ -350,7 +372,8 @@ struct Server::Connection {
     capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
 
-Server::Server(Sandbox& sandbox, kj::LowLevelAsyncIoProvider& io) : sandbox_(sandbox), io_(io), tasks_(*this) {}
+Server::Server(Sandbox& sandbox, kj::LowLevelAsyncIoProvider& io)
+    : sandbox_(sandbox), io_(io), tasks_(*this) {}
 
 Server::~Server() = default;
 

@@ -1,6 +1,6 @@
 #pragma once
-// The sandbox behind the protocol: one SandboxService a connection, so that the loss of a connection is known to be
-// the loss of that caller.
+// The sandbox behind the protocol: one SandboxService a connection, so that the loss of a connection is known
+// to be the loss of that caller.
 
 #include "protocol/sandbox.capnp.h"
 #include "sandbox/sandbox.h"
@@ -15,7 +15,8 @@ public:
     Server(Sandbox& sandbox, kj::LowLevelAsyncIoProvider& io);
     ~Server();
 
-    /// The connection of the monitor's starter: unless it has committed a container, its loss ends the sandbox.
+    /// The connection of the monitor's starter: unless it has committed a container, its loss ends the
+    /// sandbox.
     void serve_creator(os::Fd socket);
     /// Accepts on a listening unix socket from now on.
     void listen(os::Fd socket);

@@ -27,19 +27,22 @@ constexpr auto qemu_word_time = 500 * kj::MILLISECONDS;
 constexpr uint64_t agent_traversal_limit_words = 512U << 10U;
 constexpr uint64_t agent_flow_limit_words = 64U << 10U;
 
-std::string in_sandbox(const char* name) { return std::string(vm::monitor_path::sandbox) + "/" + name; }
+std::string in_sandbox(const char* name) {
+    return std::string(vm::monitor_path::sandbox) + "/" + name;
+}
 
 std::string make_uuid(const std::string& secret) {
     // RFC 4122 version 4, from the first 32 digits of the secret's sibling.
     std::string hex = secret.substr(0, 32);
     hex[12] = '4';
     hex[16] = 'a';
-    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-           hex.substr(20, 12);
+    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) +
+           "-" + hex.substr(20, 12);
 }
 
 int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
@@ -94,7 +97,8 @@ Result<void> VmMachine::enter_root(protocol::SandboxConfig::Reader config) {
     root.use_kvm = config.getAccelerator() == "kvm";
     root.use_vsock = config.getChannel() == "vsock";
     for (auto path : {config.getEmulatorPath(), config.getVirtiofsdPath()})
-        if (path.size() > 0) root.readonly_paths.emplace_back(path.cStr());
+        if (path.size() > 0)
+            root.readonly_paths.emplace_back(path.cStr());
     return vm::enter_monitor_root(root);
 }
 
@@ -104,7 +108,8 @@ Result<void> VmMachine::start_virtiofsd(protocol::SandboxConfig::Reader config) 
     options.shared_folder = vm::monitor_path::shared;
     options.socket_path = in_sandbox("virtiofs.sock");
     options.log_path = std::string(vm::monitor_path::log) + "/virtiofsd.log";
-    for (auto option : config.getSharedFsOptions()) options.extra_options.emplace_back(option.cStr());
+    for (auto option : config.getSharedFsOptions())
+        options.extra_options.emplace_back(option.cStr());
     options.qemu_uid = uid_.uid;
     options.qemu_gid = uid_.uid;
     RUNVM_ASSIGN(virtiofsd_, vm::start_virtiofsd(options));
@@ -136,8 +141,8 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.uuid = make_uuid(uuid_source);
     spec.accelerator = config.getAccelerator().cStr();
     spec.machine = config.getMachine().cStr();
-    spec.emulator_path = config.getEmulatorPath().size() > 0 ? config.getEmulatorPath().cStr()
-                                                             : "/usr/bin/qemu-system-x86_64";
+    spec.emulator_path =
+        config.getEmulatorPath().size() > 0 ? config.getEmulatorPath().cStr() : "/usr/bin/qemu-system-x86_64";
     spec.kernel_path = vm::monitor_path::kernel;
     spec.image_path = vm::monitor_path::image;
     spec.vcpus = config.getVcpus();
@@ -171,7 +176,8 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
 
 kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxConfig::Reader config) {
     auto prepared = prepare(config);
-    if (!prepared) return Result<std::unique_ptr<Guest>>(std::move(prepared).error());
+    if (!prepared)
+        return Result<std::unique_ptr<Guest>>(std::move(prepared).error());
     vm::MachineSpec spec = *prepared;
     uint32_t limit_ms = config.getBootTimeoutMs() > 0 ? config.getBootTimeoutMs() : default_boot_timeout_ms;
 
@@ -188,30 +194,33 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
                      : open_serial_ports(io_, std::move(listeners_.control), std::move(listeners_.streams));
     auto failed = kj::newPromiseAndFulfiller<void>();
     boot_failed_ = kj::mv(failed.fulfiller);
-    tasks_.add(thread_->run([this, spec] { return hypervisor_->start(spec); }).then([this](Result<void>&& started) {
-        if (started) {
-            step_ = "boot the guest";
-            return;
-        }
-        start_error_ = started.error();
-        boot_failed_->reject(KJ_EXCEPTION(FAILED, "the machine did not start"));
-    }));
+    tasks_.add(
+        thread_->run([this, spec] { return hypervisor_->start(spec); }).then([this](Result<void>&& started) {
+            if (started) {
+                step_ = "boot the guest";
+                return;
+            }
+            start_error_ = started.error();
+            boot_failed_->reject(KJ_EXCEPTION(FAILED, "the machine did not start"));
+        }));
     auto guest = ports.then([this](AgentPorts&& opened) { return connect_agent(kj::mv(opened)); })
                      .exclusiveJoin(failed.promise.then([]() -> std::unique_ptr<Guest> { return nullptr; }));
     return io_.provider->getTimer()
         .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(guest))
-        .then([](std::unique_ptr<Guest>&& booted)
-                  -> kj::Promise<Result<std::unique_ptr<Guest>>> { return Result(std::move(booted)); },
-              [this, limit_ms](kj::Exception&& exception) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
-                  using Outcome = Result<std::unique_ptr<Guest>>;
-                  // A port that broke: most likely the machine ended, and its reason is the better one.
-                  bool reason_may_come = exception.getType() == kj::Exception::Type::DISCONNECTED && !over_;
-                  auto wait = reason_may_come ? qemu_word_time : 0 * kj::MILLISECONDS;
-                  return io_.provider->getTimer().afterDelay(wait).then(
-                      [this, limit_ms, exception = kj::mv(exception)]() -> Outcome {
-                          return boot_error(exception, limit_ms);
-                      });
-              });
+        .then(
+            [](std::unique_ptr<Guest>&& booted) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
+                return Result(std::move(booted));
+            },
+            [this, limit_ms](kj::Exception&& exception) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
+                using Outcome = Result<std::unique_ptr<Guest>>;
+                // A port that broke: most likely the machine ended, and its reason is the better one.
+                bool reason_may_come = exception.getType() == kj::Exception::Type::DISCONNECTED && !over_;
+                auto wait = reason_may_come ? qemu_word_time : 0 * kj::MILLISECONDS;
+                return io_.provider->getTimer().afterDelay(wait).then(
+                    [this, limit_ms, exception = kj::mv(exception)]() -> Outcome {
+                        return boot_error(exception, limit_ms);
+                    });
+            });
 }
 
 kj::Promise<std::unique_ptr<Guest>> VmMachine::connect_agent(AgentPorts ports) {
@@ -235,10 +244,11 @@ kj::Promise<std::unique_ptr<Guest>> VmMachine::connect_agent(AgentPorts ports) {
 
 Error VmMachine::boot_error(const kj::Exception& exception, uint32_t limit_ms) const {
     Error error = start_error_.value_or(channel::from_exception(exception, "connect to the guest"));
-    if (!start_error_ && over_) error = Error(ErrorKind::guest, "the machine ended: " + over_reason_);
+    if (!start_error_ && over_)
+        error = Error(ErrorKind::guest, "the machine ended: " + over_reason_);
     if (!start_error_ && exception.getType() == kj::Exception::Type::OVERLOADED)
-        error = Error(ErrorKind::timeout, "not done within " + std::to_string(limit_ms) +
-                                              " ms (hypervisor.boot_timeout_ms)");
+        error = Error(ErrorKind::timeout,
+                      "not done within " + std::to_string(limit_ms) + " ms (hypervisor.boot_timeout_ms)");
     std::string message = error.to_string();
     if (std::string log = hypervisor_->log_tail(); !log.empty() && start_error_)
         message += "\nlast lines of QEMU's log:\n" + log;
@@ -256,21 +266,26 @@ kj::Promise<void> VmMachine::read_console(os::Fd listener) {
     return ready.attach(kj::mv(observer)).then([this, listener = std::move(listener)]() -> kj::Promise<void> {
         auto connected =
             kj::heap<os::Fd>(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!*connected) return kj::READY_NOW;
+        if (!*connected)
+            return kj::READY_NOW;
         auto reading = kj::heap<Observer>(io_.unixEventPort, connected->get(), Observer::OBSERVE_READ);
         auto done = read_console_from(connected->get(), *reading);
-        return done.attach(kj::mv(reading)).attach(kj::mv(connected)); // the observer goes before its descriptor
+        return done.attach(kj::mv(reading))
+            .attach(kj::mv(connected)); // the observer goes before its descriptor
     });
 }
 
 kj::Promise<void> VmMachine::read_console_from(int fd, kj::UnixEventPort::FdObserver& observer) {
     auto open = vm::read_console(fd, console_);
-    if (!open || !*open) return kj::READY_NOW;
-    return observer.whenBecomesReadable().then([this, fd, &observer] { return read_console_from(fd, observer); });
+    if (!open || !*open)
+        return kj::READY_NOW;
+    return observer.whenBecomesReadable().then(
+        [this, fd, &observer] { return read_console_from(fd, observer); });
 }
 
 void VmMachine::over(std::string reason) {
-    if (over_) return;
+    if (over_)
+        return;
     over_ = true;
     over_reason_ = std::move(reason);
     if (boot_failed_.get() != nullptr && boot_failed_->isWaiting())
@@ -280,17 +295,20 @@ void VmMachine::over(std::string reason) {
 }
 
 kj::Promise<Result<void>> VmMachine::suspend() {
-    if (!thread_) return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
+    if (!thread_)
+        return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
     return thread_->run([this] { return hypervisor_->suspend(); });
 }
 
 kj::Promise<Result<void>> VmMachine::resume() {
-    if (!thread_) return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
+    if (!thread_)
+        return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
     return thread_->run([this] { return hypervisor_->resume(); });
 }
 
 kj::Promise<Result<void>> VmMachine::destroy() {
-    if (!thread_) return Result<void>();
+    if (!thread_)
+        return Result<void>();
     return thread_->run([this] { return hypervisor_->destroy(); }).then([this](Result<void>&& answer) {
         over("ended");
         return kj::mv(answer);
@@ -310,12 +328,17 @@ Result<void> VmMachine::make_share_readonly(const std::string& container, const 
 
 void VmMachine::detach_shares(const std::string& container) {
     // What stays attached goes with the namespace.
-    for (const std::string& name : shares_[container]) (void)vm::detach_tree(container + "/" + name);
+    for (const std::string& name : shares_[container])
+        (void)vm::detach_tree(container + "/" + name);
     shares_.erase(container);
 }
 
-std::string VmMachine::console_tail() const { return console_.tail(console_lines_in_errors); }
+std::string VmMachine::console_tail() const {
+    return console_.tail(console_lines_in_errors);
+}
 
-pid_t VmMachine::qemu_pid() const { return hypervisor_ == nullptr ? 0 : hypervisor_->process_id(); }
+pid_t VmMachine::qemu_pid() const {
+    return hypervisor_ == nullptr ? 0 : hypervisor_->process_id();
+}
 
 } // namespace runvm::sandbox

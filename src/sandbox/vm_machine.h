@@ -25,7 +25,9 @@ public:
     ~VmMachine() noexcept override;
 
     kj::Promise<Result<std::unique_ptr<Guest>>> boot(protocol::SandboxConfig::Reader config) override;
-    void on_death(std::function<void(std::string reason)> callback) override { on_death_ = std::move(callback); }
+    void on_death(std::function<void(std::string reason)> callback) override {
+        on_death_ = std::move(callback);
+    }
     kj::Promise<Result<void>> suspend() override;
     kj::Promise<Result<void>> resume() override;
     kj::Promise<Result<void>> destroy() override;
@@ -72,8 +74,8 @@ private:
     kj::Own<Session> session_;
     kj::Own<kj::PromiseFulfiller<void>> boot_failed_;
     kj::TaskSet tasks_;
-    /// Made once the root has been entered, which wants a process with one thread. Last: it ends before what its
-    /// calls use.
+    /// Made once the root has been entered, which wants a process with one thread. Last: it ends before what
+    /// its calls use.
     std::optional<MachineThread> thread_;
 };
 

@@ -8,7 +8,8 @@ struct Ending {
     int signal = 0; ///< if not 0: killed by it
 };
 
-/// Callers take the shim's wait status for the container's: conmon and containerd compute 128+n from the signal.
+/// Callers take the shim's wait status for the container's: conmon and containerd compute 128+n from the
+/// signal.
 [[noreturn]] void end_like(const Ending& ending);
 
 } // namespace runvm::shim

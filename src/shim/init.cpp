@@ -19,37 +19,50 @@ namespace {
 
 Result<void> bring_lo_up() {
     os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return system_error("open a socket");
+    if (!socket)
+        return system_error("open a socket");
     ifreq request{};
     std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
-    if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return system_error("read the flags of lo");
+    if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0)
+        return system_error("read the flags of lo");
     request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return system_error("bring lo up");
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
+        return system_error("bring lo up");
     return {};
 }
 
-// Nothing of the host stays in this mount namespace but the rootfs and what is mounted below it: a copied mount
-// would keep other containers' filesystems busy. Slave: when the caller unmounts its rootfs, it goes here as well.
+// Nothing of the host stays in this mount namespace but the rootfs and what is mounted below it: a copied
+// mount would keep other containers' filesystems busy. Slave: when the caller unmounts its rootfs, it goes
+// here as well.
 Result<void> enter_rootfs(const std::string& rootfs) {
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return system_error("make / a slave");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
+        return system_error("make / a slave");
     if (::mount(rootfs.c_str(), rootfs.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
         return system_error("bind " + rootfs);
     RUNVM_ASSIGN(os::Fd root, os::open_file(rootfs, O_DIRECTORY | O_PATH));
-    if (::fchdir(root.get()) != 0) return system_error("chdir to " + rootfs);
-    // pivot_root(2), "pivot_root(".", ".")": the old root is stacked upon the new one, and taken away from there.
-    if (::syscall(SYS_pivot_root, ".", ".") != 0) return system_error("pivot_root to " + rootfs);
-    if (::umount2(".", MNT_DETACH) != 0) return system_error("unmount the host's root");
-    if (::chdir("/") != 0) return system_error("chdir to /");
+    if (::fchdir(root.get()) != 0)
+        return system_error("chdir to " + rootfs);
+    // pivot_root(2), "pivot_root(".", ".")": the old root is stacked upon the new one, and taken away from
+    // there.
+    if (::syscall(SYS_pivot_root, ".", ".") != 0)
+        return system_error("pivot_root to " + rootfs);
+    if (::umount2(".", MNT_DETACH) != 0)
+        return system_error("unmount the host's root");
+    if (::chdir("/") != 0)
+        return system_error("chdir to /");
     return {};
 }
 
 Result<void> set_up(const InitOptions& options) {
     for (int fd : options.join_fds)
-        if (::setns(fd, 0) != 0) return system_error("join a namespace of the configuration");
-    if (options.new_network) RUNVM_TRY(bring_lo_up());
+        if (::setns(fd, 0) != 0)
+            return system_error("join a namespace of the configuration");
+    if (options.new_network)
+        RUNVM_TRY(bring_lo_up());
     if (!options.hostname.empty() && ::sethostname(options.hostname.data(), options.hostname.size()) != 0)
         return system_error("set the host name");
-    if (!options.domainname.empty() && ::setdomainname(options.domainname.data(), options.domainname.size()) != 0)
+    if (!options.domainname.empty() &&
+        ::setdomainname(options.domainname.data(), options.domainname.size()) != 0)
         return system_error("set the domain name");
     return enter_rootfs(options.rootfs);
 }
@@ -64,7 +77,8 @@ int run_init(const InitOptions& options) {
         return 1;
     }
     ::close(options.ready_fd);
-    for (int fd : options.join_fds) ::close(fd);
+    for (int fd : options.join_fds)
+        ::close(fd);
 
     char byte = 0;
     while (::read(options.alive_fd, &byte, 1) != 0) {

@@ -16,12 +16,17 @@ Error bad(const std::string& argument) {
 Result<int> to_number(std::string_view text) {
     int number = -1;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return bad(std::string(text));
+    if (error != std::errc() || end != text.data() + text.size())
+        return bad(std::string(text));
     return number;
 }
 
-std::string option(const char* name, const std::string& value) { return std::string("--") + name + "=" + value; }
-std::string option(const char* name, int value) { return option(name, std::to_string(value)); }
+std::string option(const char* name, const std::string& value) {
+    return std::string("--") + name + "=" + value;
+}
+std::string option(const char* name, int value) {
+    return option(name, std::to_string(value));
+}
 
 struct Pair {
     std::string_view name;
@@ -31,7 +36,8 @@ struct Pair {
 Result<Pair> split(const std::string& argument) {
     std::string_view text = argument;
     size_t equals = text.find('=');
-    if (text.substr(0, 2) != "--" || equals == std::string_view::npos) return bad(argument);
+    if (text.substr(0, 2) != "--" || equals == std::string_view::npos)
+        return bad(argument);
     return Pair{text.substr(2, equals - 2), text.substr(equals + 1)};
 }
 
@@ -48,7 +54,8 @@ Result<StreamOption> to_stream(std::string_view text) {
         RUNVM_ASSIGN(number, to_number(text.substr(0, colon)));
         text = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
     }
-    if (numbers[2] < 0 || numbers[2] > static_cast<int>(Direction::BOTH)) return bad(std::string(text));
+    if (numbers[2] < 0 || numbers[2] > static_cast<int>(Direction::BOTH))
+        return bad(std::string(text));
     return StreamOption{numbers[0], static_cast<uint32_t>(numbers[1]), static_cast<Direction>(numbers[2]),
                         numbers[3]};
 }
@@ -60,7 +67,8 @@ std::vector<std::string> to_arguments(const InitOptions& options) {
         option("rootfs", options.rootfs),         option("hostname", options.hostname),
         option("domainname", options.domainname), option("new-network", options.new_network ? 1 : 0),
         option("alive-fd", options.alive_fd),     option("ready-fd", options.ready_fd)};
-    for (int fd : options.join_fds) arguments.push_back(option("join-fd", fd));
+    for (int fd : options.join_fds)
+        arguments.push_back(option("join-fd", fd));
     return arguments;
 }
 
@@ -74,7 +82,8 @@ std::vector<std::string> to_arguments(const RunOptions& options) {
         option("init-fd", options.init_fd),
         option("terminal-fd", options.terminal_fd),
     };
-    for (const StreamOption& stream : options.streams) arguments.push_back(option("stream", to_text(stream)));
+    for (const StreamOption& stream : options.streams)
+        arguments.push_back(option("stream", to_text(stream)));
     return arguments;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The command lines of runvm-shim, written by src/runtime and read by cmd/shim: they are private to runvm, all
-// values are the CLI's. Descriptors are given by number.
+// The command lines of runvm-shim, written by src/runtime and read by cmd/shim: they are private to runvm,
+// all values are the CLI's. Descriptors are given by number.
 
 #include "core/result.h"
 #include "protocol/common.capnp.h"
@@ -13,18 +13,18 @@ namespace runvm::shim {
 
 /// runvm-shim init: pid 1 of the container's namespaces on the host.
 struct InitOptions {
-    std::string rootfs;              ///< becomes the root of the mount namespace
-    std::string hostname;            ///< empty: left as it is
+    std::string rootfs;   ///< becomes the root of the mount namespace
+    std::string hostname; ///< empty: left as it is
     std::string domainname;
-    bool new_network = false;        ///< lo is brought up
-    std::vector<int> join_fds;       ///< namespaces to join, as descriptors
-    int alive_fd = -1;               ///< read end: end-of-file when the last shim has left
-    int ready_fd = -1;               ///< write end: nothing and end-of-file when ready, or the error in words
+    bool new_network = false;  ///< lo is brought up
+    std::vector<int> join_fds; ///< namespaces to join, as descriptors
+    int alive_fd = -1;         ///< read end: end-of-file when the last shim has left
+    int ready_fd = -1;         ///< write end: nothing and end-of-file when ready, or the error in words
 };
 
 /// One stream of the process: the caller's descriptor and our end of the pipe or socket pair to the monitor.
 struct StreamOption {
-    int caller_fd = -1;              ///< its number in the process as well, but for the terminal
+    int caller_fd = -1; ///< its number in the process as well, but for the terminal
     uint32_t process_fd = 0;
     protocol::StreamBinding::Direction direction = protocol::StreamBinding::Direction::TO_PROCESS;
     int pipe_fd = -1;
@@ -34,11 +34,11 @@ struct StreamOption {
 struct RunOptions {
     std::string id;
     std::string exec_id;
-    int monitor_fd = -1;             ///< a connected socket
-    int alive_fd = -1;               ///< write end, held until the shim leaves
-    int ready_fd = -1;               ///< as above
-    int init_fd = -1;                ///< pidfd of `runvm-shim init`: the namespaces to join
-    int terminal_fd = -1;            ///< the pty's slave, or -1
+    int monitor_fd = -1;  ///< a connected socket
+    int alive_fd = -1;    ///< write end, held until the shim leaves
+    int ready_fd = -1;    ///< as above
+    int init_fd = -1;     ///< pidfd of `runvm-shim init`: the namespaces to join
+    int terminal_fd = -1; ///< the pty's slave, or -1
     std::vector<StreamOption> streams;
 };
 

@@ -26,8 +26,9 @@ namespace {
 using Direction = protocol::StreamBinding::Direction;
 using ExitStatus = protocol::ExitStatus;
 
-// After the process has ended: how long a caller that reads nothing may hold the exit back, and how long we wait for
-// end-of-file when all output has been written, before children of the process are served from the background.
+// After the process has ended: how long a caller that reads nothing may hold the exit back, and how long we
+// wait for end-of-file when all output has been written, before children of the process are served from the
+// background.
 constexpr auto stall_limit = 2 * kj::SECONDS;
 constexpr auto end_of_file_limit = 100 * kj::MILLISECONDS;
 
@@ -80,10 +81,12 @@ Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::F
     auto callers_end = stream.caller_fd == options_.terminal_fd
                            ? End::own(std::move(caller))
                            : End::shared(std::move(caller), from_process ? O_WRONLY : O_RDONLY);
-    if (!callers_end) return std::move(callers_end).error();
+    if (!callers_end)
+        return std::move(callers_end).error();
     RUNVM_ASSIGN(End our_end, End::own(std::move(pipe)));
-    auto copy = from_process ? std::make_unique<Copy>(io_.unixEventPort, std::move(our_end), *std::move(callers_end))
-                             : std::make_unique<Copy>(io_.unixEventPort, *std::move(callers_end), std::move(our_end));
+    auto copy = from_process
+                    ? std::make_unique<Copy>(io_.unixEventPort, std::move(our_end), *std::move(callers_end))
+                    : std::make_unique<Copy>(io_.unixEventPort, *std::move(callers_end), std::move(our_end));
     streams_.push_back({stream.process_fd, from_process, std::move(copy)});
     return {};
 }
@@ -107,7 +110,8 @@ Result<void> Shim::watch_signals() {
     sigset_t all;
     ::sigfillset(&all);
     signals_ = os::Fd(::signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC));
-    if (!signals_) return system_error("open a signalfd");
+    if (!signals_)
+        return system_error("open a signalfd");
     using Observer = kj::UnixEventPort::FdObserver;
     signals_observer_ = kj::heap<Observer>(io_.unixEventPort, signals_.get(), Observer::OBSERVE_READ);
     return {};
@@ -115,7 +119,8 @@ Result<void> Shim::watch_signals() {
 
 kj::Promise<void> Shim::forward_signals() {
     signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) forward(static_cast<int>(info.ssi_signo));
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+        forward(static_cast<int>(info.ssi_signo));
     return signals_observer_->whenBecomesReadable().then([this] { return forward_signals(); });
 }
 
@@ -123,7 +128,8 @@ void Shim::forward(int signal) {
     KJ_IF_MAYBE (process, process_) {
         if (signal == SIGWINCH && options_.terminal_fd >= 0) {
             winsize size{};
-            if (!read_size(options_.terminal_fd, size)) return;
+            if (!read_size(options_.terminal_fd, size))
+                return;
             auto request = process->winsizeRequest();
             request.setHeight(size.ws_row);
             request.setWidth(size.ws_col);
@@ -131,7 +137,8 @@ void Shim::forward(int signal) {
             return;
         }
         // Ours alone: a broken pipe of the caller's, and children (there are none).
-        if (signal == SIGPIPE || signal == SIGCHLD) return;
+        if (signal == SIGPIPE || signal == SIGCHLD)
+            return;
         auto request = process->signalRequest();
         request.setSignal(signal);
         tasks_.add(request.send().ignoreResult());
@@ -139,11 +146,12 @@ void Shim::forward(int signal) {
 }
 
 void Shim::copy_all() {
-    for (Stream& stream : streams_) tasks_.add(stream.copy->run());
+    for (Stream& stream : streams_)
+        tasks_.add(stream.copy->run());
 }
 
-// Waits until the caller has what the process wrote: `bytes`, of which `seen` had been taken when we last looked.
-// As long as the caller takes something we go on.
+// Waits until the caller has what the process wrote: `bytes`, of which `seen` had been taken when we last
+// looked. As long as the caller takes something we go on.
 kj::Promise<void> Shim::drain(Stream& stream, uint64_t bytes, uint64_t seen) {
     Copy& copy = *stream.copy;
     auto& timer = io_.provider->getTimer();
@@ -151,7 +159,8 @@ kj::Promise<void> Shim::drain(Stream& stream, uint64_t bytes, uint64_t seen) {
         .then([] { return true; })
         .exclusiveJoin(timer.afterDelay(stall_limit).then([] { return false; }))
         .then([this, &stream, bytes, seen](bool reached) -> kj::Promise<void> {
-            if (!reached && stream.copy->bytes() > seen) return drain(stream, bytes, stream.copy->bytes());
+            if (!reached && stream.copy->bytes() > seen)
+                return drain(stream, bytes, stream.copy->bytes());
             return kj::READY_NOW;
         });
 }
@@ -159,16 +168,20 @@ kj::Promise<void> Shim::drain(Stream& stream, uint64_t bytes, uint64_t seen) {
 kj::Promise<void> Shim::drain(ExitStatus::Reader status) {
     auto waits = kj::Vector<kj::Promise<void>>();
     for (Stream& stream : streams_) {
-        if (!stream.from_process) continue;
+        if (!stream.from_process)
+            continue;
         for (auto end : status.getStreams())
-            if (end.getStream() == stream.process_fd) waits.add(drain(stream, end.getBytes(), stream.copy->bytes()));
+            if (end.getStream() == stream.process_fd)
+                waits.add(drain(stream, end.getBytes(), stream.copy->bytes()));
     }
     auto& timer = io_.provider->getTimer();
     return kj::joinPromises(waits.releaseAsArray()).then([this, &timer]() -> kj::Promise<void> {
         auto ends = kj::Vector<kj::Promise<void>>();
         for (Stream& stream : streams_)
-            if (stream.from_process && !stream.copy->over()) ends.add(stream.copy->reached(UINT64_MAX));
-        if (ends.empty()) return kj::READY_NOW;
+            if (stream.from_process && !stream.copy->over())
+                ends.add(stream.copy->reached(UINT64_MAX));
+        if (ends.empty())
+            return kj::READY_NOW;
         return kj::joinPromises(ends.releaseAsArray()).exclusiveJoin(timer.afterDelay(end_of_file_limit));
     });
 }
@@ -183,7 +196,8 @@ Ending Shim::serve() {
     process_ = process;
     copy_all();
     tasks_.add(forward_signals());
-    if (options_.terminal_fd >= 0) forward(SIGWINCH);
+    if (options_.terminal_fd >= 0)
+        forward(SIGWINCH);
 
     Ending ending;
     process.waitRequest()
@@ -207,10 +221,13 @@ Ending Shim::serve() {
 
 void Shim::leave_open_streams() {
     for (Stream& stream : streams_) {
-        if (!stream.from_process || stream.copy->over()) continue;
-        if (::fork() != 0) continue;
+        if (!stream.from_process || stream.copy->over())
+            continue;
+        if (::fork() != 0)
+            continue;
         for (Stream& other : streams_)
-            if (&other != &stream) other.copy->abandon();
+            if (&other != &stream)
+                other.copy->abandon();
         ::close(options_.monitor_fd);
         stream.copy->finish_blocking();
         ::_exit(0);
@@ -218,17 +235,20 @@ void Shim::leave_open_streams() {
 }
 
 Result<void> prepare(const RunOptions& options) {
-    if (options.terminal_fd >= 0) RUNVM_TRY(take_terminal(options.terminal_fd));
+    if (options.terminal_fd >= 0)
+        RUNVM_TRY(take_terminal(options.terminal_fd));
     sigset_t all;
     ::sigfillset(&all);
-    if (::sigprocmask(SIG_SETMASK, &all, nullptr) != 0) return system_error("block signals");
+    if (::sigprocmask(SIG_SETMASK, &all, nullptr) != 0)
+        return system_error("block signals");
     return {};
 }
 
 // Last: from here on /proc/self/fd is out of reach.
 Result<void> enter_namespaces(const RunOptions& options) {
     constexpr int namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
-    if (::setns(options.init_fd, namespaces) != 0) return system_error("join the container's namespaces");
+    if (::setns(options.init_fd, namespaces) != 0)
+        return system_error("join the container's namespaces");
     ::close(options.init_fd);
     return {};
 }
@@ -241,13 +261,17 @@ int report(const RunOptions& options, const Error& error) {
 } // namespace
 
 int run_shim(const RunOptions& options) {
-    if (auto prepared = prepare(options); !prepared) return report(options, prepared.error());
+    if (auto prepared = prepare(options); !prepared)
+        return report(options, prepared.error());
     auto io = kj::setupAsyncIo();
     Shim shim(options, io);
     auto opened = shim.open_streams();
-    if (opened) opened = shim.watch_signals();
-    if (opened) opened = enter_namespaces(options);
-    if (!opened) return report(options, opened.error());
+    if (opened)
+        opened = shim.watch_signals();
+    if (opened)
+        opened = enter_namespaces(options);
+    if (!opened)
+        return report(options, opened.error());
     ::close(options.ready_fd);
 
     Ending ending = shim.serve();

@@ -1,6 +1,6 @@
 #pragma once
-// The shim: the host pid that a caller sees for a container's process. It carries its stdio, forwards its signals,
-// and ends as the process ended.
+// The shim: the host pid that a caller sees for a container's process. It carries its stdio, forwards its
+// signals, and ends as the process ended.
 
 #include "shim/options.h"
 

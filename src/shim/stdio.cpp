@@ -13,65 +13,83 @@ namespace runvm::shim {
 
 Result<End> End::shared(os::Fd fd, int access) {
     struct stat info {};
-    if (::fstat(fd.get(), &info) != 0) return system_error("look at descriptor " + std::to_string(fd.get()));
-    if (S_ISSOCK(info.st_mode)) return End(std::move(fd), false, true, true);
-    if (S_ISREG(info.st_mode)) return End(std::move(fd), false, false, false);
+    if (::fstat(fd.get(), &info) != 0)
+        return system_error("look at descriptor " + std::to_string(fd.get()));
+    if (S_ISSOCK(info.st_mode))
+        return End(std::move(fd), false, true, true);
+    if (S_ISREG(info.st_mode))
+        return End(std::move(fd), false, false, false);
     std::string path = "/proc/self/fd/" + std::to_string(fd.get());
     auto again = os::open_file(path, access | O_NONBLOCK | O_NOCTTY);
     // What cannot be opened anew (a device that wants to be open once) is used as it is.
-    if (again) fd = std::move(*again);
+    if (again)
+        fd = std::move(*again);
     pollfd poll{fd.get(), POLLIN | POLLOUT, 0};
     bool pollable = !S_ISDIR(info.st_mode) && ::poll(&poll, 1, 0) >= 0;
     // /dev/null and its kin have no poll method: epoll refuses them.
-    if (S_ISCHR(info.st_mode) && !::isatty(fd.get())) pollable = false;
+    if (S_ISCHR(info.st_mode) && !::isatty(fd.get()))
+        pollable = false;
     return End(std::move(fd), false, false, pollable);
 }
 
 Result<End> End::own(os::Fd fd) {
     struct stat info {};
-    if (::fstat(fd.get(), &info) != 0) return system_error("look at a pipe of the monitor");
+    if (::fstat(fd.get(), &info) != 0)
+        return system_error("look at a pipe of the monitor");
     int flags = ::fcntl(fd.get(), F_GETFL);
-    if (::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) return system_error("set O_NONBLOCK");
+    if (::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
+        return system_error("set O_NONBLOCK");
     return End(std::move(fd), true, S_ISSOCK(info.st_mode), true);
 }
 
 ssize_t End::read(void* buffer, size_t size) const {
-    if (is_socket_) return ::recv(fd_.get(), buffer, size, MSG_DONTWAIT);
+    if (is_socket_)
+        return ::recv(fd_.get(), buffer, size, MSG_DONTWAIT);
     return ::read(fd_.get(), buffer, size);
 }
 
 ssize_t End::write(const void* buffer, size_t size) const {
-    if (is_socket_) return ::send(fd_.get(), buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (is_socket_)
+        return ::send(fd_.get(), buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     return ::write(fd_.get(), buffer, size);
 }
 
 void End::close(int shutdown_how) {
-    if (own_ && is_socket_ && fd_) ::shutdown(fd_.get(), shutdown_how);
+    if (own_ && is_socket_ && fd_)
+        ::shutdown(fd_.get(), shutdown_how);
     fd_.reset();
 }
 
 void End::make_blocking() const {
     int flags = ::fcntl(fd_.get(), F_GETFL);
-    if (!is_socket_ && pollable_ && flags >= 0) ::fcntl(fd_.get(), F_SETFL, flags & ~O_NONBLOCK);
+    if (!is_socket_ && pollable_ && flags >= 0)
+        ::fcntl(fd_.get(), F_SETFL, flags & ~O_NONBLOCK);
 }
 
-Copy::Copy(kj::UnixEventPort& port, End source, End sink) : source_(std::move(source)), sink_(std::move(sink)) {
+Copy::Copy(kj::UnixEventPort& port, End source, End sink)
+    : source_(std::move(source)), sink_(std::move(sink)) {
     using Observer = kj::UnixEventPort::FdObserver;
-    if (source_.pollable()) source_observer_ = kj::heap<Observer>(port, source_.get(), Observer::OBSERVE_READ);
-    if (sink_.pollable()) sink_observer_ = kj::heap<Observer>(port, sink_.get(), Observer::OBSERVE_WRITE);
+    if (source_.pollable())
+        source_observer_ = kj::heap<Observer>(port, source_.get(), Observer::OBSERVE_READ);
+    if (sink_.pollable())
+        sink_observer_ = kj::heap<Observer>(port, sink_.get(), Observer::OBSERVE_WRITE);
 }
 
 kj::Promise<void> Copy::wait_readable() {
-    if (source_observer_.get() == nullptr) return kj::evalLast([] {});
+    if (source_observer_.get() == nullptr)
+        return kj::evalLast([] {});
     auto readable = source_observer_->whenBecomesReadable();
-    // A sink whose reader is gone is noticed although there is nothing to write: the process gets its SIGPIPE.
+    // A sink whose reader is gone is noticed although there is nothing to write: the process gets its
+    // SIGPIPE.
     if (sink_observer_.get() != nullptr)
-        return readable.exclusiveJoin(sink_observer_->whenWriteDisconnected().then([this] { sink_is_gone_ = true; }));
+        return readable.exclusiveJoin(
+            sink_observer_->whenWriteDisconnected().then([this] { sink_is_gone_ = true; }));
     return readable;
 }
 
 kj::Promise<void> Copy::wait_writable() {
-    if (sink_observer_.get() == nullptr) return kj::evalLast([] {});
+    if (sink_observer_.get() == nullptr)
+        return kj::evalLast([] {});
     return sink_observer_->whenBecomesWritable();
 }
 
@@ -81,15 +99,18 @@ kj::Promise<void> Copy::run() {
 }
 
 kj::Promise<void> Copy::step() {
-    if (over_) return kj::READY_NOW;
+    if (over_)
+        return kj::READY_NOW;
     if (sink_is_gone_) {
         finish();
         return kj::READY_NOW;
     }
     if (begin_ == end_) {
         ssize_t n = source_.read(buffer_->data(), buffer_->size());
-        if (n < 0 && errno == EAGAIN) return wait_readable().then([this] { return step(); });
-        if (n < 0 && errno == EINTR) return kj::evalLast([this] { return step(); });
+        if (n < 0 && errno == EAGAIN)
+            return wait_readable().then([this] { return step(); });
+        if (n < 0 && errno == EINTR)
+            return kj::evalLast([this] { return step(); });
         if (n <= 0) { // EIO: the terminal's other side was closed
             finish();
             return kj::READY_NOW;
@@ -98,7 +119,8 @@ kj::Promise<void> Copy::step() {
         end_ = static_cast<size_t>(n);
     }
     ssize_t n = sink_.write(buffer_->data() + begin_, end_ - begin_);
-    if (n < 0 && errno == EAGAIN) return wait_writable().then([this] { return step(); });
+    if (n < 0 && errno == EAGAIN)
+        return wait_writable().then([this] { return step(); });
     if (n < 0 && errno != EINTR) {
         finish();
         return kj::READY_NOW;
@@ -108,13 +130,15 @@ kj::Promise<void> Copy::step() {
         bytes_ += static_cast<uint64_t>(n);
     }
     KJ_IF_MAYBE (fulfiller, reached_)
-        if (bytes_ >= wanted_) (*fulfiller)->fulfill();
+        if (bytes_ >= wanted_)
+            (*fulfiller)->fulfill();
     return kj::evalLast([this] { return step(); });
 }
 
 void Copy::finish() {
     over_ = true;
-    KJ_IF_MAYBE (fulfiller, reached_) (*fulfiller)->fulfill();
+    KJ_IF_MAYBE (fulfiller, reached_)
+        (*fulfiller)->fulfill();
     source_observer_ = nullptr;
     sink_observer_ = nullptr;
     source_.close(SHUT_RD);
@@ -127,7 +151,8 @@ void Copy::abandon() const {
 }
 
 kj::Promise<void> Copy::reached(uint64_t bytes) {
-    if (over_ || bytes_ >= bytes) return kj::READY_NOW;
+    if (over_ || bytes_ >= bytes)
+        return kj::READY_NOW;
     wanted_ = bytes;
     auto pair = kj::newPromiseAndFulfiller<void>();
     reached_ = kj::mv(pair.fulfiller);
@@ -135,21 +160,27 @@ kj::Promise<void> Copy::reached(uint64_t bytes) {
 }
 
 void Copy::finish_blocking() {
-    if (over_) return;
+    if (over_)
+        return;
     source_.make_blocking();
     sink_.make_blocking();
     while (true) {
         while (begin_ < end_) {
             ssize_t n = sink_.write(buffer_->data() + begin_, end_ - begin_);
             pollfd poll{sink_.get(), POLLOUT, 0};
-            if (n < 0 && errno == EAGAIN && ::poll(&poll, 1, -1) >= 0) continue;
-            if (n < 0 && errno != EINTR) return;
-            if (n > 0) begin_ += static_cast<size_t>(n);
+            if (n < 0 && errno == EAGAIN && ::poll(&poll, 1, -1) >= 0)
+                continue;
+            if (n < 0 && errno != EINTR)
+                return;
+            if (n > 0)
+                begin_ += static_cast<size_t>(n);
         }
         ssize_t n = source_.read(buffer_->data(), buffer_->size());
         pollfd poll{source_.get(), POLLIN, 0};
-        if (n < 0 && (errno == EINTR || (errno == EAGAIN && ::poll(&poll, 1, -1) >= 0))) continue;
-        if (n <= 0) return;
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && ::poll(&poll, 1, -1) >= 0)))
+            continue;
+        if (n <= 0)
+            return;
         begin_ = 0;
         end_ = static_cast<size_t>(n);
     }

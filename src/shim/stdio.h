@@ -1,5 +1,6 @@
 #pragma once
-// Copies one direction of a stream between a descriptor that we share with the caller and one that is ours alone.
+// Copies one direction of a stream between a descriptor that we share with the caller and one that is ours
+// alone.
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -13,9 +14,9 @@
 
 namespace runvm::shim {
 
-/// One end of a copy. An inherited descriptor must never be set to O_NONBLOCK: the flag belongs to the open file
-/// description, which the caller shares. So a pipe or terminal is opened anew through /proc/self/fd, a socket is
-/// read and written with MSG_DONTWAIT, and a regular file does not block for long.
+/// One end of a copy. An inherited descriptor must never be set to O_NONBLOCK: the flag belongs to the open
+/// file description, which the caller shares. So a pipe or terminal is opened anew through /proc/self/fd, a
+/// socket is read and written with MSG_DONTWAIT, and a regular file does not block for long.
 class End {
 public:
     /// A descriptor of the caller's.
@@ -28,8 +29,8 @@ public:
     /// As read(2) and write(2), -1 with EAGAIN instead of blocking.
     ssize_t read(void* buffer, size_t size) const;
     ssize_t write(const void* buffer, size_t size) const;
-    /// A socket of our own has two halves with a descriptor each: the half that this one was is shut down, so that
-    /// the monitor sees it. One of the caller's is only closed: the caller may go on with it.
+    /// A socket of our own has two halves with a descriptor each: the half that this one was is shut down, so
+    /// that the monitor sees it. One of the caller's is only closed: the caller may go on with it.
     void close(int shutdown_how);
     /// For a process that goes on with plain blocking calls.
     void make_blocking() const;
@@ -59,7 +60,8 @@ public:
 
     /// Goes on in a forked process without the event loop, until the end.
     void finish_blocking();
-    /// In a forked process: lets go of the descriptors, and leaves the event loop, which is the parent's, alone.
+    /// In a forked process: lets go of the descriptors, and leaves the event loop, which is the parent's,
+    /// alone.
     void abandon() const;
 
 private:

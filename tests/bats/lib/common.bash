@@ -49,6 +49,7 @@ setup_file() { file_begin; }
 teardown_file() { file_end; }
 
 # ID is a new id for each test; what a test creates is named ID, or ID and more.
+# shellcheck disable=SC2034 # used by the tests
 setup() { ID=$PREFIX$BATS_TEST_NUMBER; }
 teardown() { remove_containers "$PREFIX$BATS_TEST_NUMBER" "$PREFIX$BATS_TEST_NUMBER-*"; }
 

@@ -1,5 +1,5 @@
-// The agent in a real VM. Usage, as root: agent-vm [gtest options] KERNEL INITRD, with the guest's ELF kernel and an
-// initial RAM disk made by guest/make-initrd.
+// The agent in a real VM. Usage, as root: agent-vm [gtest options] KERNEL INITRD, with the guest's ELF kernel
+// and an initial RAM disk made by guest/make-initrd.
 
 #include "guest_vm.h"
 
@@ -25,7 +25,8 @@ namespace {
 
 GuestVm* vm = nullptr;
 
-constexpr uint64_t usual_namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+constexpr uint64_t usual_namespaces =
+    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
 constexpr uint64_t docker_capabilities = 0xa80425fb;
 
 using Words = std::vector<std::string>;
@@ -36,7 +37,10 @@ double ms_since(std::chrono::steady_clock::time_point begin) {
 
 template <class T>
 auto wait_for(T&& promise) {
-    return vm->io().provider->getTimer().timeoutAfter(300 * kj::SECONDS, kj::mv(promise)).wait(vm->io().waitScope);
+    return vm->io()
+        .provider->getTimer()
+        .timeoutAfter(300 * kj::SECONDS, kj::mv(promise))
+        .wait(vm->io().waitScope);
 }
 
 /// The error of an answer; kind "none" if there is none.
@@ -54,13 +58,15 @@ Failure failure_of(Answer&& answer) {
     failure.failed = error.getFailed();
     failure.kind = static_cast<ErrorKind>(error.getKind());
     failure.errno_value = error.getErrnoValue();
-    for (auto step : error.getContext()) failure.text = std::string(step.cStr()) + ": " + failure.text;
+    for (auto step : error.getContext())
+        failure.text = std::string(step.cStr()) + ": " + failure.text;
     failure.text += error.getMessage().cStr();
     return failure;
 }
 
 void set_words(capnp::List<capnp::Text>::Builder list, const Words& words) {
-    for (unsigned i = 0; i < words.size(); ++i) list.set(i, words[i].c_str());
+    for (unsigned i = 0; i < words.size(); ++i)
+        list.set(i, words[i].c_str());
 }
 
 void fill_process(protocol::Process::Builder process, const Words& args, bool is_root = true) {
@@ -94,7 +100,8 @@ const std::vector<MountSpec>& usual_mounts() {
     return mounts;
 }
 
-using CreateRequest = capnp::Request<protocol::Agent::CreateContainerParams, protocol::Agent::CreateContainerResults>;
+using CreateRequest =
+    capnp::Request<protocol::Agent::CreateContainerParams, protocol::Agent::CreateContainerResults>;
 
 /// What `runc spec` makes. `more_mounts`: room for those of a test, after the usual ones.
 CreateRequest container_request(const std::string& id, const Words& args, unsigned more_mounts = 0) {
@@ -121,7 +128,9 @@ protocol::Mount::Builder more_mount(CreateRequest& request, unsigned index) {
     return request.getContainer().getMounts()[static_cast<unsigned>(usual_mounts().size()) + index];
 }
 
-Failure create(CreateRequest& request) { return failure_of(wait_for(request.send())); }
+Failure create(CreateRequest& request) {
+    return failure_of(wait_for(request.send()));
+}
 
 Failure start(const std::string& id) {
     auto request = vm->agent().startContainerRequest();
@@ -148,7 +157,8 @@ End wait_end(const std::string& id, const std::string& exec_id = "") {
     end.signaled = status.getSignaled();
     end.value = status.getValue();
     end.oom_killed = status.getOomKilled();
-    for (auto stream : status.getStreams()) end.bytes[stream.getStream()] = stream.getBytes();
+    for (auto stream : status.getStreams())
+        end.bytes[stream.getStream()] = stream.getBytes();
     return end;
 }
 
@@ -192,8 +202,10 @@ Output run(const std::string& id, CreateRequest& request) {
     process.bind(request.getContainer().getProcess());
     Output output;
     output.failure = create(request);
-    if (!output.failure.failed) output.failure = start(id);
-    if (!output.failure.failed) output = collect(process, id);
+    if (!output.failure.failed)
+        output.failure = start(id);
+    if (!output.failure.failed)
+        output = collect(process, id);
     EXPECT_FALSE(remove(id).failed);
     vm->remove_shares(id);
     return output;
@@ -220,7 +232,8 @@ Output exec(const std::string& id, const std::string& exec_id, const Words& args
     process.bind(request.getProcess());
     Output output;
     output.failure = failure_of(wait_for(request.send()));
-    if (!output.failure.failed) output = collect(process, id, exec_id);
+    if (!output.failure.failed)
+        output = collect(process, id, exec_id);
     return output;
 }
 
@@ -231,11 +244,13 @@ public:
     Sleeper(std::string id, CreateRequest request) : id_(std::move(id)) {
         vm->add_rootfs(id_);
         Failure failure = create(request);
-        if (!failure.failed) failure = start(id_);
+        if (!failure.failed)
+            failure = start(id_);
         EXPECT_FALSE(failure.failed) << failure.text;
     }
     ~Sleeper() {
-        if (!vm->connected()) return;
+        if (!vm->connected())
+            return;
         Failure failure = remove(id_);
         EXPECT_FALSE(failure.failed) << failure.text;
         vm->remove_shares(id_);
@@ -248,17 +263,20 @@ private:
 /// Descriptors of virtiofsd that are open below the shared folder's container.
 unsigned held_by_virtiofsd(const std::string& container) {
     unsigned count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
         std::error_code error;
         std::string target = std::filesystem::read_symlink(entry.path(), error);
-        if (target.find("/" + container) != std::string::npos || target.find("/rootfs") != std::string::npos) ++count;
+        if (target.find("/" + container) != std::string::npos || target.find("/rootfs") != std::string::npos)
+            ++count;
     }
     return count;
 }
 
 std::string held_names() {
     std::string names;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
         std::error_code error;
         names += std::filesystem::read_symlink(entry.path(), error).string() + " ";
     }
@@ -280,7 +298,8 @@ TEST(AgentVm, SaysHello) {
     EXPECT_EQ(output.out, "2023\n") << output.failure.text;
     auto ping = wait_for(vm->agent().pingRequest().send());
     auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < 20; ++i) wait_for(vm->agent().pingRequest().send());
+    for (int i = 0; i < 20; ++i)
+        wait_for(vm->agent().pingRequest().send());
     std::printf("ping %.2f ms\n", ms_since(begin) / 20);
 }
 
@@ -319,7 +338,8 @@ TEST(AgentVm, TimesCreateStartAndDelete) {
         double ended = ms_since(begin);
         EXPECT_FALSE(remove(id).failed);
         std::printf("create %.1f start %.1f end %.1f delete %.1f ms, %.1f ms of QEMU's cpu\n", created,
-                    started - created, ended - started, ms_since(begin) - ended, vm->qemu_cpu_ms() - cpu_begin);
+                    started - created, ended - started, ms_since(begin) - ended,
+                    vm->qemu_cpu_ms() - cpu_begin);
         vm->remove_shares(id);
     }
 }
@@ -328,7 +348,8 @@ TEST(AgentVm, ReleasesSharesOnDelete) {
     Output output = run("released", {"ls", "-lR", "/bin", "/etc"});
     EXPECT_EQ(output.end.value, 0U) << output.failure.text;
     // The guest's last requests that let go are on their way.
-    for (int i = 0; i < 100 && held_by_virtiofsd("released") > 0; ++i) ::usleep(20'000);
+    for (int i = 0; i < 100 && held_by_virtiofsd("released") > 0; ++i)
+        ::usleep(20'000);
     EXPECT_EQ(held_by_virtiofsd("released"), 0U) << held_names();
 }
 
@@ -336,7 +357,8 @@ TEST(AgentVm, ReportsMissingCommands) {
     auto run_for_error = [](const Words& args) { return run("missing", args).failure; };
     Failure failure = run_for_error({"no-such-command"});
     EXPECT_EQ(failure.kind, ErrorKind::command_not_found);
-    EXPECT_NE(failure.text.find("exec: \"no-such-command\": executable file not found in $PATH"), std::string::npos);
+    EXPECT_NE(failure.text.find("exec: \"no-such-command\": executable file not found in $PATH"),
+              std::string::npos);
     failure = run_for_error({"/no/such/command"});
     EXPECT_EQ(failure.kind, ErrorKind::command_not_found);
     EXPECT_EQ(failure.errno_value, ENOENT);
@@ -391,8 +413,9 @@ TEST(AgentVm, ExecsQuickly) {
     double cpu_ms = (vm->qemu_cpu_ms() - cpu_begin) / 20;
     std::sort(started.begin(), started.end());
     std::sort(ended.begin(), ended.end());
-    std::printf("exec answered after %.1f ms (least %.1f), ended after %.1f ms (least %.1f), %.1f ms of QEMU's cpu\n",
-                started[10], started[0], ended[10], ended[0], cpu_ms);
+    std::printf(
+        "exec answered after %.1f ms (least %.1f), ended after %.1f ms (least %.1f), %.1f ms of QEMU's cpu\n",
+        started[10], started[0], ended[10], ended[0], cpu_ms);
 }
 
 TEST(AgentVm, CarriesInput) {
@@ -445,7 +468,8 @@ TEST(AgentVm, EndsACreatedContainerBySigterm) {
 
 TEST(AgentVm, GivesATerminal) {
     vm->add_rootfs("tty");
-    auto request = container_request("tty", {"sh", "-c", "tty; stty size; ls -l /dev/console; read x; stty size; read y"});
+    auto request = container_request(
+        "tty", {"sh", "-c", "tty; stty size; ls -l /dev/console; read x; stty size; read y"});
     auto process_builder = request.getContainer().getProcess();
     process_builder.setConsoleHeight(33);
     process_builder.setConsoleWidth(101);
@@ -482,11 +506,13 @@ TEST(AgentVm, GivesAnExecATerminal) {
 }
 
 TEST(AgentVm, SetsTheProcessUp) {
-    std::ofstream(vm->rootfs() + "/etc/passwd") << "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n";
-    auto request = container_request("setup", {"sh", "-c",
-                                               "id; echo $HOME; hostname; umask; pwd; ulimit -n; grep -E "
-                                               "'^(Cap|NoNewPrivs)' /proc/self/status; cat /proc/self/oom_score_adj; "
-                                               "echo err > /dev/stderr; ls /proc/self/fd"});
+    std::ofstream(vm->rootfs() + "/etc/passwd")
+        << "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n";
+    auto request =
+        container_request("setup", {"sh", "-c",
+                                    "id; echo $HOME; hostname; umask; pwd; ulimit -n; grep -E "
+                                    "'^(Cap|NoNewPrivs)' /proc/self/status; cat /proc/self/oom_score_adj; "
+                                    "echo err > /dev/stderr; ls /proc/self/fd"});
     auto process = request.getContainer().getProcess();
     auto user = process.getUser();
     user.setUid(1000);
@@ -505,17 +531,19 @@ TEST(AgentVm, SetsTheProcessUp) {
     process.getCapabilities().setEffective(0);
     process.getCapabilities().setPermitted(0);
     Output output = run("setup", request);
-    EXPECT_EQ(output.out, "uid=1000(user) gid=1001 groups=7,8\n/home/user\ninside\n0027\n/home/new\n77\n"
-                          "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
-                          "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n321\n0\n1\n2\n3\n")
+    EXPECT_EQ(output.out,
+              "uid=1000(user) gid=1001 groups=7,8\n/home/user\ninside\n0027\n/home/new\n77\n"
+              "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+              "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n321\n0\n1\n2\n3\n")
         << output.failure.text << output.err;
     EXPECT_EQ(output.err, "err\n");
 }
 
 TEST(AgentVm, ProtectsPaths) {
-    auto request = container_request("paths", {"sh", "-c",
-                                               "cat /proc/keys; ls /proc/acpi; echo 1 > /proc/sys/kernel/shmmax; echo a > /etc/new; "
-                                               "cat /proc/sys/net/core/somaxconn; echo b > /tmp/new; echo c > /dev/shm/x; echo ok"});
+    auto request = container_request(
+        "paths", {"sh", "-c",
+                  "cat /proc/keys; ls /proc/acpi; echo 1 > /proc/sys/kernel/shmmax; echo a > /etc/new; "
+                  "cat /proc/sys/net/core/somaxconn; echo b > /tmp/new; echo c > /dev/shm/x; echo ok"});
     auto container = request.getContainer();
     container.setRootfsReadonly(true);
     set_words(container.initMaskedPaths(3), {"/proc/keys", "/proc/acpi", "/no/such"});
@@ -525,7 +553,8 @@ TEST(AgentVm, ProtectsPaths) {
     setting.setValue("321");
     Output output = run("paths", request);
     EXPECT_EQ(output.out, "321\nok\n") << output.failure.text << output.err;
-    EXPECT_NE(output.err.find("can't create /proc/sys/kernel/shmmax: Read-only file system"), std::string::npos)
+    EXPECT_NE(output.err.find("can't create /proc/sys/kernel/shmmax: Read-only file system"),
+              std::string::npos)
         << output.err;
     EXPECT_NE(output.err.find("can't create /etc/new: Read-only file system"), std::string::npos);
     EXPECT_NE(output.err.find("can't create /tmp/new: Read-only file system"), std::string::npos);
@@ -536,7 +565,8 @@ TEST(AgentVm, KeepsHostileSymlinksInside) {
     std::string root = vm->rootfs();
     fs::create_directory_symlink("/run/runvm/../../..", root + "/trap");
     fs::create_directory_symlink("../../../../../../../escape/deep", root + "/relative");
-    auto request = container_request("hostile", {"sh", "-c", "mount | grep -E 'trap|escape|data'; ls /escape/deep"}, 3);
+    auto request =
+        container_request("hostile", {"sh", "-c", "mount | grep -E 'trap|escape|data'; ls /escape/deep"}, 3);
     more_mount(request, 0).setDestination("/trap/data");
     more_mount(request, 0).setType("tmpfs");
     more_mount(request, 1).setDestination("/relative/data");
@@ -568,7 +598,10 @@ TEST(AgentVm, BindsShares) {
     vm->add_share("binds", "m0", source);
     vm->add_share("binds", "m1", source + "/file");
     auto request = container_request(
-        "binds", {"sh", "-c", "cat /mnt/a/file /mnt/file; touch /mnt/a/x; touch /mnt/a/sub/x && echo sub; touch /mnt/b/sub/y"}, 3);
+        "binds",
+        {"sh", "-c",
+         "cat /mnt/a/file /mnt/file; touch /mnt/a/x; touch /mnt/a/sub/x && echo sub; touch /mnt/b/sub/y"},
+        3);
     auto first = more_mount(request, 0);
     first.setDestination("/mnt/a");
     first.setType("bind");
@@ -596,7 +629,8 @@ TEST(AgentVm, BindsShares) {
 
 TEST(AgentVm, CopiesUpIntoATmpfs) {
     std::ofstream(vm->rootfs() + "/home/kept") << "kept";
-    auto request = container_request("copyup", {"sh", "-c", "cat /home/kept; rm /home/kept; ls -l /home/link"}, 1);
+    auto request =
+        container_request("copyup", {"sh", "-c", "cat /home/kept; rm /home/kept; ls -l /home/link"}, 1);
     std::filesystem::create_symlink("/etc/passwd", vm->rootfs() + "/home/link");
     more_mount(request, 0).setDestination("/home");
     more_mount(request, 0).setType("tmpfs");
@@ -608,9 +642,10 @@ TEST(AgentVm, CopiesUpIntoATmpfs) {
 }
 
 TEST(AgentVm, LimitsResources) {
-    auto request = container_request("limits", {"sh", "-c",
-                                                "cat /sys/fs/cgroup/pids.max /proc/self/cgroup; cat /dev/null; mknod /dev/k c 1 2 && "
-                                                "cat /dev/k; head -c 1 /dev/zero | wc -c"});
+    auto request = container_request(
+        "limits", {"sh", "-c",
+                   "cat /sys/fs/cgroup/pids.max /proc/self/cgroup; cat /dev/null; mknod /dev/k c 1 2 && "
+                   "cat /dev/k; head -c 1 /dev/zero | wc -c"});
     auto resources = request.getContainer().initResources();
     auto files = resources.initFiles(2);
     files[0].setName("pids.max");
@@ -675,7 +710,11 @@ TEST(AgentVm, LoadsASeccompProgram) {
         uint16_t code;
         uint8_t jt, jf;
         uint32_t k;
-    } program[] = {{0x20, 0, 0, 0}, {0x15, 1, 0, 83}, {0x15, 0, 1, 258}, {0x06, 0, 0, 0x00050001}, {0x06, 0, 0, 0x7fff0000}};
+    } program[] = {{0x20, 0, 0, 0},
+                   {0x15, 1, 0, 83},
+                   {0x15, 0, 1, 258},
+                   {0x06, 0, 0, 0x00050001},
+                   {0x06, 0, 0, 0x7fff0000}};
     for (bool no_new_privileges : {true, false}) {
         auto request = container_request("seccomp", {"sh", "-c", "mkdir /tmp/dir || echo denied"});
         auto process = request.getContainer().getProcess();
@@ -708,7 +747,8 @@ TEST(AgentVm, RefusesNonsense) {
 
 TEST(AgentVm, OutlivesASession) {
     Sleeper sleeper("session");
-    auto request = exec_request("session", "noisy", {"sh", "-c", "trap '' PIPE; while sleep 0.05; do echo x; done"});
+    auto request =
+        exec_request("session", "noisy", {"sh", "-c", "trap '' PIPE; while sleep 0.05; do echo x; done"});
     GuestProcess process(*vm);
     process.bind(request.getProcess());
     EXPECT_FALSE(wait_for(request.send()).getError().getFailed());

@@ -30,6 +30,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds(120);
+constexpr auto boot_patience = std::chrono::seconds(300);
 
 void require(bool condition, const std::string& what) {
     KJ_REQUIRE(condition, what, std::strerror(errno));
@@ -37,14 +38,16 @@ void require(bool condition, const std::string& what) {
 
 pid_t start(const std::vector<std::string>& argv, const std::string& log) {
     pid_t pid = ::fork();
-    if (pid != 0) return pid;
+    if (pid != 0)
+        return pid;
     ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(out, 1);
     ::dup2(out, 2);
     std::vector<char*> args;
-    for (const std::string& arg : argv) args.push_back(const_cast<char*>(arg.c_str()));
+    for (const std::string& arg : argv)
+        args.push_back(const_cast<char*>(arg.c_str()));
     args.push_back(nullptr);
     ::execvp(args[0], args.data());
     ::_exit(127);
@@ -57,18 +60,33 @@ os::Fd connect_to(const std::string& path) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return socket;
+        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+            return socket;
         require(Clock::now() < deadline, "connect to " + path);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }
 
 void bind_mount(const std::string& source, const std::string& target) {
-    require(::mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0, "bind " + target);
+    require(::mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0,
+            "bind " + target);
+}
+
+bool shake_hands(kj::AsyncIoContext& io, kj::AsyncIoStream& control, kj::AsyncIoStream& streams) {
+    channel::Nonce nonce{};
+    require(::getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()), "getrandom");
+    auto both = kj::heapArrayBuilder<kj::Promise<void>>(2);
+    both.add(channel::handshake_host(control, channel::PortRole::control, nonce));
+    both.add(channel::handshake_host(streams, channel::PortRole::streams, nonce));
+    return io.provider->getTimer()
+        .timeoutAfter(20 * kj::SECONDS, kj::joinPromises(both.finish()))
+        .then([] { return true; }, [](kj::Exception&&) { return false; })
+        .wait(io.waitScope);
 }
 
 void end_process(pid_t pid) {
-    if (pid <= 0) return;
+    if (pid <= 0)
+        return;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
 }
@@ -78,12 +96,10 @@ void end_process(pid_t pid) {
 AgentSession::AgentSession(kj::AsyncIoContext& io, const std::string& folder) {
     control_ = channel::wrap_port(io.unixEventPort, connect_to(folder + "/control.sock"));
     auto streams = channel::wrap_port(io.unixEventPort, connect_to(folder + "/streams.sock"));
-    channel::Nonce nonce{};
-    require(::getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()), "getrandom");
-    auto both = kj::heapArrayBuilder<kj::Promise<void>>(2);
-    both.add(channel::handshake_host(*control_, channel::PortRole::control, nonce));
-    both.add(channel::handshake_host(*streams, channel::PortRole::streams, nonce));
-    io.provider->getTimer().timeoutAfter(300 * kj::SECONDS, kj::joinPromises(both.finish())).wait(io.waitScope);
+    // An agent that has not noticed yet that its last session is over takes a request for bytes of that one: so ask
+    // again.
+    auto give_up = Clock::now() + boot_patience;
+    while (!shake_hands(io, *control_, *streams)) require(Clock::now() < give_up, "no answer from the agent");
 
     relay_ = std::make_unique<channel::StreamRelay>(io.unixEventPort, kj::mv(streams));
     relaying_ = relay_->run().eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(WARNING, exception); });
@@ -104,26 +120,60 @@ GuestVm::GuestVm(std::string kernel, std::string initrd) : io_(kj::setupAsyncIo(
     ::mkdir(shared().c_str(), 0755);
     for (const char* path : {"", "/bin", "/proc", "/dev", "/sys", "/etc", "/tmp", "/home", "/mnt"})
         ::mkdir((rootfs() + path).c_str(), 0755);
-    [[maybe_unused]] int copied = ::system(("cp /bin/busybox " + rootfs() + "/bin/ && cd " + rootfs() +
-              "/bin && for a in $(./busybox --list); do [ $a = busybox ] || ln -sf busybox $a; done").c_str());
+    [[maybe_unused]] int copied =
+        ::system(("cp /bin/busybox " + rootfs() + "/bin/ && cd " + rootfs() +
+                  "/bin && for a in $(./busybox --list); do [ $a = busybox ] || ln -sf busybox $a; done")
+                     .c_str());
 
-    virtiofsd_ = start({"/usr/lib/qemu/virtiofsd", "--socket-path=" + folder_ + "/virtiofs.sock", "-o",
-                        "source=" + shared() + ",announce_submounts,cache=always,timeout=1,xattr,sandbox=chroot"},
-                       folder_ + "/virtiofsd.log");
+    virtiofsd_ =
+        start({"/usr/lib/qemu/virtiofsd", "--socket-path=" + folder_ + "/virtiofs.sock", "-o",
+               "source=" + shared() + ",announce_submounts,cache=always,timeout=1,xattr,sandbox=chroot"},
+              folder_ + "/virtiofsd.log");
     auto socket = [&](const std::string& id) {
         return "socket,id=" + id + ",path=" + folder_ + "/" + id + ".sock,server=on,wait=off";
     };
     while (::access((folder_ + "/virtiofs.sock").c_str(), F_OK) != 0)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    qemu_ = start({"qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults",
-                   "-no-user-config", "-display", "none", "-no-reboot", "-kernel", kernel, "-initrd", initrd,
-                   "-append", "console=ttyS0 quiet panic=-1", "-serial", "file:" + folder_ + "/console",
-                   "-object", "memory-backend-memfd,id=ram,size=512M,share=on", "-numa", "node,memdev=ram",
-                   "-device", "virtio-serial-pci", "-chardev", socket("control"), "-device",
-                   "virtserialport,chardev=control,name=org.runvm.control.0", "-chardev", socket("streams"), "-device",
-                   "virtserialport,chardev=streams,name=org.runvm.streams.0", "-chardev",
-                   "socket,id=fs,path=" + folder_ + "/virtiofs.sock", "-device",
-                   "vhost-user-fs-pci,chardev=fs,tag=runvm", "-device", "virtio-rng-pci"},
+    qemu_ = start({"qemu-system-x86_64",
+                   "-machine",
+                   "q35,accel=tcg",
+                   "-cpu",
+                   "max",
+                   "-m",
+                   "512",
+                   "-nodefaults",
+                   "-no-user-config",
+                   "-display",
+                   "none",
+                   "-no-reboot",
+                   "-kernel",
+                   kernel,
+                   "-initrd",
+                   initrd,
+                   "-append",
+                   "console=ttyS0 quiet panic=-1",
+                   "-serial",
+                   "file:" + folder_ + "/console",
+                   "-object",
+                   "memory-backend-memfd,id=ram,size=512M,share=on",
+                   "-numa",
+                   "node,memdev=ram",
+                   "-device",
+                   "virtio-serial-pci",
+                   "-chardev",
+                   socket("control"),
+                   "-device",
+                   "virtserialport,chardev=control,name=org.runvm.control.0",
+                   "-chardev",
+                   socket("streams"),
+                   "-device",
+                   "virtserialport,chardev=streams,name=org.runvm.streams.0",
+                   "-chardev",
+                   "socket,id=fs,path=" + folder_ + "/virtiofs.sock",
+                   "-device",
+                   "vhost-user-fs-pci,chardev=fs,tag=runvm",
+                   "-device",
+                   "virtio-rng-pci"},
                   folder_ + "/qemu.log");
     connect();
 }
@@ -132,7 +182,8 @@ GuestVm::~GuestVm() {
     session_ = nullptr;
     end_process(qemu_);
     end_process(virtiofsd_);
-    for (auto mount = mounts_.rbegin(); mount != mounts_.rend(); ++mount) ::umount2(mount->c_str(), MNT_DETACH);
+    for (auto mount = mounts_.rbegin(); mount != mounts_.rend(); ++mount)
+        ::umount2(mount->c_str(), MNT_DETACH);
     (void)os::remove_tree(folder_);
 }
 
@@ -179,7 +230,8 @@ std::string GuestVm::console() const {
 double GuestVm::qemu_cpu_ms() const {
     constexpr double ns_per_ms = 1e6;
     double total = 0;
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(qemu_) + "/task")) {
+    for (const auto& thread :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(qemu_) + "/task")) {
         double cpu_ns = 0;
         std::ifstream(thread.path() / "schedstat") >> cpu_ns;
         total += cpu_ns / ns_per_ms;
@@ -204,11 +256,14 @@ void GuestProcess::bind(protocol::Process::Builder process, bool terminal, bool 
     auto add = [&](protocol::StreamBinding::Builder binding, uint32_t fd, Direction direction) {
         std::array<int, 2> in{-1, -1};
         std::array<int, 2> out{-1, -1};
-        if (direction != Direction::FROM_PROCESS) require(::pipe2(in.data(), O_CLOEXEC) == 0, "pipe");
-        if (direction != Direction::TO_PROCESS) require(::pipe2(out.data(), O_CLOEXEC) == 0, "pipe");
+        if (direction != Direction::FROM_PROCESS)
+            require(::pipe2(in.data(), O_CLOEXEC) == 0, "pipe");
+        if (direction != Direction::TO_PROCESS)
+            require(::pipe2(out.data(), O_CLOEXEC) == 0, "pipe");
         uint32_t stream = vm_.next_stream();
         vm_.session().relay().attach(stream, os::Fd(in[0]), os::Fd(out[1]));
-        if (in[1] >= 0) input_ = os::Fd(in[1]);
+        if (in[1] >= 0)
+            input_ = os::Fd(in[1]);
         if (out[0] >= 0) {
             ::fcntl(out[0], F_SETFL, O_NONBLOCK);
             outputs_[fd] = os::Fd(out[0]);
@@ -226,7 +281,8 @@ void GuestProcess::bind(protocol::Process::Builder process, bool terminal, bool 
     auto streams = process.initStreams(with_stdin ? 3 : 2);
     add(streams[0], 1, Direction::FROM_PROCESS);
     add(streams[1], 2, Direction::FROM_PROCESS);
-    if (with_stdin) add(streams[2], 0, Direction::TO_PROCESS);
+    if (with_stdin)
+        add(streams[2], 0, Direction::TO_PROCESS);
 }
 
 void GuestProcess::write(const std::string& text) {
@@ -241,14 +297,18 @@ void GuestProcess::read_available(uint32_t fd) {
     std::array<char, 65536> buffer;
     while (true) {
         ssize_t length = ::read(outputs_[fd].get(), buffer.data(), buffer.size());
-        if (length <= 0) return;
+        if (length <= 0)
+            return;
         read_[fd].append(buffer.data(), static_cast<size_t>(length));
     }
 }
 
 kj::Promise<void> GuestProcess::read_for_ever() {
-    for (const auto& [fd, output] : outputs_) read_available(fd);
-    return vm_.io().provider->getTimer().afterDelay(2 * kj::MILLISECONDS).then([this] { return read_for_ever(); });
+    for (const auto& [fd, output] : outputs_)
+        read_available(fd);
+    return vm_.io().provider->getTimer().afterDelay(2 * kj::MILLISECONDS).then([this] {
+        return read_for_ever();
+    });
 }
 
 kj::Promise<void> GuestProcess::keep_reading() {

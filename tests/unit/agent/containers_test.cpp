@@ -16,8 +16,10 @@ namespace runvm::agent {
 namespace {
 
 TEST(ContainerId, IsCheckedAsRuncDoes) {
-    for (const char* id : {"a", "A-b_c.d+e", "0", "..."}) EXPECT_TRUE(valid_container_id(id)) << id;
-    for (const char* id : {"", ".", "..", "a/b", "a b", "ü", "a\n"}) EXPECT_FALSE(valid_container_id(id)) << id;
+    for (const char* id : {"a", "A-b_c.d+e", "0", "..."})
+        EXPECT_TRUE(valid_container_id(id)) << id;
+    for (const char* id : {"", ".", "..", "a/b", "a b", "ü", "a\n"})
+        EXPECT_FALSE(valid_container_id(id)) << id;
     EXPECT_TRUE(valid_container_id(std::string(1024, 'a')));
     EXPECT_FALSE(valid_container_id(std::string(1025, 'a')));
 }
@@ -70,17 +72,20 @@ TEST(Reaper, ReapsEveryChild) {
     auto all = kj::newPromiseAndFulfiller<void>();
     Reaper reaper(event_port, [&](pid_t pid, int status) {
         ended[pid] = status;
-        if (ended.size() == 5) all.fulfiller->fulfill();
+        if (ended.size() == 5)
+            all.fulfiller->fulfill();
     });
     auto running = reaper.run().eagerlyEvaluate(nullptr);
     std::vector<pid_t> children;
     for (int i = 0; i < 5; ++i) {
         pid_t pid = ::fork();
-        if (pid == 0) ::_exit(i);
+        if (pid == 0)
+            ::_exit(i);
         children.push_back(pid);
     }
     event_port.getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(all.promise)).wait(scope);
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(WEXITSTATUS(ended[children[static_cast<size_t>(i)]]), i);
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(WEXITSTATUS(ended[children[static_cast<size_t>(i)]]), i);
 }
 
 } // namespace

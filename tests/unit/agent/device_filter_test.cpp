@@ -49,10 +49,12 @@ int run(const std::vector<bpf_insn>& program, const Request& request) {
             target = value;
             break;
         case BPF_JMP32 | BPF_JNE | BPF_K:
-            if (static_cast<uint32_t>(target) != value) at += static_cast<size_t>(insn.off);
+            if (static_cast<uint32_t>(target) != value)
+                at += static_cast<size_t>(insn.off);
             break;
         case BPF_JMP32 | BPF_JEQ | BPF_K:
-            if (static_cast<uint32_t>(target) == value) at += static_cast<size_t>(insn.off);
+            if (static_cast<uint32_t>(target) == value)
+                at += static_cast<size_t>(insn.off);
             break;
         case BPF_JMP | BPF_EXIT:
             return static_cast<int>(registers[0]);
@@ -67,15 +69,21 @@ int run(const std::vector<bpf_insn>& program, const Request& request) {
 /// What config-linux.md says: for each kind of access the last matching rule decides.
 bool expected(const std::vector<DeviceAccessRule>& rules, const Request& request) {
     for (uint32_t kind : {m, r, w}) {
-        if ((request.access & kind) == 0) continue;
+        if ((request.access & kind) == 0)
+            continue;
         bool allowed = false;
         for (const DeviceAccessRule& rule : rules) {
-            if (rule.type != 'a' && rule.type != request.type) continue;
-            if (rule.major >= 0 && rule.major != request.major) continue;
-            if (rule.minor >= 0 && rule.minor != request.minor) continue;
-            if ((rule.access & kind) != 0) allowed = rule.allow;
+            if (rule.type != 'a' && rule.type != request.type)
+                continue;
+            if (rule.major >= 0 && rule.major != request.major)
+                continue;
+            if (rule.minor >= 0 && rule.minor != request.minor)
+                continue;
+            if ((rule.access & kind) != 0)
+                allowed = rule.allow;
         }
-        if (!allowed) return false;
+        if (!allowed)
+            return false;
     }
     return true;
 }
@@ -85,11 +93,17 @@ const std::vector<std::vector<DeviceAccessRule>>& rule_lists() {
         {},
         {{true, 'a', -1, -1, m | r | w}},
         {{false, 'a', -1, -1, m | r | w}},
-        {{false, 'a', -1, -1, m | r | w}, {true, 'c', 1, 3, m | r | w}, {true, 'c', 1, 5, r}, {true, 'b', 8, -1, r | w}},
+        {{false, 'a', -1, -1, m | r | w},
+         {true, 'c', 1, 3, m | r | w},
+         {true, 'c', 1, 5, r},
+         {true, 'b', 8, -1, r | w}},
         {{true, 'c', 1, 3, r}, {true, 'c', 1, 3, w}},
         {{true, 'c', 1, 3, m | r | w}, {false, 'c', 1, 3, w}},
         {{true, 'a', -1, -1, m | r | w}, {false, 'c', 1, -1, m}, {true, 'c', 1, 5, m | r}},
-        {{true, 'c', -1, -1, m}, {true, 'b', -1, -1, m}, {false, 'b', 8, 0, m | r | w}, {true, 'c', 0xffffffff, 1, r}},
+        {{true, 'c', -1, -1, m},
+         {true, 'b', -1, -1, m},
+         {false, 'b', 8, 0, m | r | w},
+         {true, 'c', 0xffffffff, 1, r}},
     };
     return lists;
 }
@@ -103,7 +117,8 @@ TEST(DeviceFilter, DecidesAsTheSpecificationSays) {
                     for (uint32_t access = 1; access < 8; ++access) {
                         Request request{type, major, minor, access};
                         EXPECT_EQ(run(program, request), expected(rule_lists()[list], request) ? 1 : 0)
-                            << "list " << list << " " << type << " " << major << ":" << minor << " " << access;
+                            << "list " << list << " " << type << " " << major << ":" << minor << " "
+                            << access;
                     }
     }
 }
@@ -121,24 +136,24 @@ TEST(DeviceFilter, IsAcceptedByTheKernel) {
         attributes.log_size = log.size();
         attributes.log_level = 1;
         os::Fd loaded(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes)));
-        if (!loaded && (errno == EPERM || errno == ENOSYS)) GTEST_SKIP() << "this kernel or user may not load programs";
+        if (!loaded && (errno == EPERM || errno == ENOSYS))
+            GTEST_SKIP() << "this kernel or user may not load programs";
         EXPECT_TRUE(loaded) << log.data();
     }
 }
 
 TEST(DeviceFilter, IsTheKnownProgram) {
-    std::vector<bpf_insn> program = device_program({{false, 'a', -1, -1, m | r | w}, {true, 'c', 1, 3, r | w}});
+    std::vector<bpf_insn> program =
+        device_program({{false, 'a', -1, -1, m | r | w}, {true, 'c', 1, 3, r | w}});
     const std::vector<std::array<int, 5>> golden = {
-        {0x61, 2, 1, 0, 0},  // type = context.access_type
-        {0xbc, 3, 2, 0, 0},  // wanted = type
-        {0x54, 2, 0, 0, 0xffff}, {0x74, 3, 0, 0, 16},
-        {0x61, 4, 1, 4, 0},  // major
-        {0x61, 5, 1, 8, 0},  // minor
-        {0x56, 2, 0, 6, 2},  // a character device?
-        {0x56, 4, 0, 5, 1}, {0x56, 5, 0, 4, 3},
-        {0x54, 3, 0, 0, 1},  // mknod is left
-        {0x56, 3, 0, 2, 0}, {0xb7, 0, 0, 0, 1}, {0x95, 0, 0, 0, 0}, // allowed
-        {0xb7, 0, 0, 0, 0}, {0x95, 0, 0, 0, 0},                     // denied
+        {0x61, 2, 1, 0, 0},                                               // type = context.access_type
+        {0xbc, 3, 2, 0, 0},                                               // wanted = type
+        {0x54, 2, 0, 0, 0xffff}, {0x74, 3, 0, 0, 16}, {0x61, 4, 1, 4, 0}, // major
+        {0x61, 5, 1, 8, 0},                                               // minor
+        {0x56, 2, 0, 6, 2},                                               // a character device?
+        {0x56, 4, 0, 5, 1},      {0x56, 5, 0, 4, 3},  {0x54, 3, 0, 0, 1}, // mknod is left
+        {0x56, 3, 0, 2, 0},      {0xb7, 0, 0, 0, 1},  {0x95, 0, 0, 0, 0}, // allowed
+        {0xb7, 0, 0, 0, 0},      {0x95, 0, 0, 0, 0},                      // denied
     };
     ASSERT_EQ(program.size(), golden.size());
     for (size_t i = 0; i < golden.size(); ++i) {

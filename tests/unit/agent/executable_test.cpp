@@ -44,7 +44,8 @@ TEST_F(FindExecutable, SaysWhatGoSays) {
     EXPECT_EQ(found.error().kind(), ErrorKind::command_not_found);
     EXPECT_EQ(found.error().message(), "exec: \"missing\": executable file not found in $PATH");
     EXPECT_EQ(find_executable("folder", search()).error().kind(), ErrorKind::command_not_found);
-    EXPECT_EQ(find_executable("tool", "").error().message(), "exec: \"tool\": executable file not found in $PATH");
+    EXPECT_EQ(find_executable("tool", "").error().message(),
+              "exec: \"tool\": executable file not found in $PATH");
     EXPECT_EQ(find_executable("", search()).error().kind(), ErrorKind::command_not_found);
 }
 
@@ -73,7 +74,8 @@ TEST_F(FindExecutable, RefusesTheCurrentFolder) {
     for (const char* search_path : {":/nowhere", "/nowhere:", "."}) {
         Error error = find_executable("tool", search_path).error();
         EXPECT_EQ(error.kind(), ErrorKind::command_not_found) << search_path;
-        EXPECT_NE(error.message().find("cannot run executable found relative to current directory"), std::string::npos);
+        EXPECT_NE(error.message().find("cannot run executable found relative to current directory"),
+                  std::string::npos);
     }
     std::filesystem::current_path(before);
 }

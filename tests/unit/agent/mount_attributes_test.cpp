@@ -27,7 +27,8 @@ TEST(MountAttributes, ClearsTheOtherAccessTimeModes) {
 }
 
 TEST(FilesystemFlags, NamesThoseOfTheFilesystem) {
-    EXPECT_EQ(filesystem_flags(MS_SYNCHRONOUS | MS_LAZYTIME | MS_RDONLY), (std::vector<std::string>{"sync", "lazytime"}));
+    EXPECT_EQ(filesystem_flags(MS_SYNCHRONOUS | MS_LAZYTIME | MS_RDONLY),
+              (std::vector<std::string>{"sync", "lazytime"}));
 }
 
 TEST(FilesystemOptions, AreTakenApart) {

@@ -255,7 +255,8 @@ TEST(Devices, AreMadeInTheRootfs) {
         ASSERT_EQ(::stat((scene.root() + "/dev/null").c_str(), &info), 0);
         EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFCHR | 0666));
         ASSERT_EQ(::stat((scene.root() + "/dev/zero").c_str(), &info), 0);
-        EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFCHR | 0600)) << "config.json's own wins over the default";
+        EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFCHR | 0600))
+            << "config.json's own wins over the default";
         EXPECT_EQ(fs::read_symlink(scene.root() + "/dev/ptmx"), "pts/ptmx");
         EXPECT_EQ(fs::read_symlink(scene.root() + "/dev/stdin"), "/proc/self/fd/0");
         devices[0].setType('x');

@@ -21,7 +21,8 @@ Nonce nonce(uint8_t number) {
 class PairPorts : public testing::Test {
 protected:
     PairPorts()
-        : io_(kj::setupAsyncIo()), control_(io_.provider->newTwoWayPipe()), streams_(io_.provider->newTwoWayPipe()) {}
+        : io_(kj::setupAsyncIo()), control_(io_.provider->newTwoWayPipe()),
+          streams_(io_.provider->newTwoWayPipe()) {}
 
     ~PairPorts() noexcept override = default; // kj's promises may throw in theirs
 
@@ -85,7 +86,8 @@ protected:
     bool check(const std::string& sent) {
         auto checked = check_secret(*pipe_.ends[1], secret_);
         auto written = pipe_.ends[0]->write(sent.data(), sent.size()).eagerlyEvaluate([](kj::Exception&&) {});
-        if (sent.size() < secret_bytes) pipe_.ends[0]->shutdownWrite();
+        if (sent.size() < secret_bytes)
+            pipe_.ends[0]->shutdownWrite();
         return checked.wait(io_.waitScope);
     }
 
@@ -94,10 +96,18 @@ protected:
     kj::TwoWayPipe pipe_;
 };
 
-TEST_F(Secret, IsAccepted) { EXPECT_TRUE(check(secret_)); }
-TEST_F(Secret, IsRefusedIfTheFirstDigitDiffers) { EXPECT_FALSE(check("0" + secret_.substr(1))); }
-TEST_F(Secret, IsRefusedIfTheLastDigitDiffers) { EXPECT_FALSE(check(secret_.substr(0, 63) + "c")); }
-TEST_F(Secret, IsRefusedIfItIsShort) { EXPECT_FALSE(check(secret_.substr(0, 10))); }
+TEST_F(Secret, IsAccepted) {
+    EXPECT_TRUE(check(secret_));
+}
+TEST_F(Secret, IsRefusedIfTheFirstDigitDiffers) {
+    EXPECT_FALSE(check("0" + secret_.substr(1)));
+}
+TEST_F(Secret, IsRefusedIfTheLastDigitDiffers) {
+    EXPECT_FALSE(check(secret_.substr(0, 63) + "c"));
+}
+TEST_F(Secret, IsRefusedIfItIsShort) {
+    EXPECT_FALSE(check(secret_.substr(0, 10)));
+}
 
 TEST(SecretForm, IsHexadecimal) {
     EXPECT_TRUE(valid_secret(std::string(64, '0')));
@@ -115,7 +125,8 @@ TEST(OpenPorts, RefusesUnknownChannels) {
 }
 
 TEST(KernelOptions, AreTakenFromTheCommandLine) {
-    auto options = parse_kernel_options("console=ttyS0 runvm.channel=vsock quiet  runvm.secret=ab=cd runvm.flag\n");
+    auto options =
+        parse_kernel_options("console=ttyS0 runvm.channel=vsock quiet  runvm.secret=ab=cd runvm.flag\n");
     EXPECT_EQ(options.size(), 2U);
     EXPECT_EQ(options["channel"], "vsock");
     EXPECT_EQ(options["secret"], "ab=cd");

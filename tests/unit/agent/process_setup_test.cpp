@@ -20,14 +20,16 @@ using Texts = std::vector<std::string>;
 Result<Texts> merge(const Texts& entries) {
     capnp::MallocMessageBuilder message;
     auto list = message.initRoot<protocol::Process>().initEnv(static_cast<unsigned>(entries.size()));
-    for (unsigned i = 0; i < entries.size(); ++i) list.set(i, entries[i].c_str());
+    for (unsigned i = 0; i < entries.size(); ++i)
+        list.set(i, entries[i].c_str());
     return merge_environment(list);
 }
 
 /// Runs in a child, whose changes of itself do not matter; 0 for success.
 int in_child(const std::function<bool()>& body) {
     pid_t pid = ::fork();
-    if (pid == 0) ::_exit(body() ? 0 : 1);
+    if (pid == 0)
+        ::_exit(body() ? 0 : 1);
     int status = 0;
     ::waitpid(pid, &status, 0);
     return status;
@@ -71,25 +73,29 @@ TEST(CpuList, IsParsed) {
 }
 
 TEST(Capabilities, AreSetInAllSets) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root";
     EXPECT_EQ(in_child([] {
                   CapabilityMasks masks;
                   masks.bounding = 0x21; // chown, kill
                   masks.permitted = masks.inheritable = 0x21;
                   masks.effective = masks.ambient = 0x20;
-                  if (!limit_bounding_set(masks) || !set_capabilities(masks)) return false;
+                  if (!limit_bounding_set(masks) || !set_capabilities(masks))
+                      return false;
                   Result<std::string> status = os::read_file("/proc/self/status");
-                  for (const char* line : {"CapInh:\t0000000000000021", "CapPrm:\t0000000000000021",
-                                           "CapEff:\t0000000000000020", "CapBnd:\t0000000000000021",
-                                           "CapAmb:\t0000000000000020"})
-                      if (status->find(line) == std::string::npos) return false;
+                  for (const char* line :
+                       {"CapInh:\t0000000000000021", "CapPrm:\t0000000000000021", "CapEff:\t0000000000000020",
+                        "CapBnd:\t0000000000000021", "CapAmb:\t0000000000000020"})
+                      if (status->find(line) == std::string::npos)
+                          return false;
                   return true;
               }),
               0);
 }
 
 TEST(Capabilities, UnknownToTheKernelAreLeftOut) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root";
     EXPECT_EQ(in_child([] {
                   CapabilityMasks masks;
                   masks.bounding = ~uint64_t{0};

@@ -27,7 +27,8 @@ protected:
 
     /// The path that a descriptor refers to, below the root.
     std::string place_of(const Result<os::Fd>& fd) {
-        if (!fd) return fd.error().to_string();
+        if (!fd)
+            return fd.error().to_string();
         std::string path = fs::read_symlink("/proc/self/fd/" + std::to_string(fd->get()));
         return path.compare(0, root().size(), root()) == 0 ? path.substr(root().size()) : "outside: " + path;
     }

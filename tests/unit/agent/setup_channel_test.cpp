@@ -25,7 +25,8 @@ TEST(SetupError, SurvivesTheWay) {
 
 TEST(SetupError, IsCutToAMessage) {
     Error error(ErrorKind::system, std::string(10'000, 'm'), EIO);
-    for (int i = 0; i < 100; ++i) error.add_context(std::string(100, 'c'));
+    for (int i = 0; i < 100; ++i)
+        error.add_context(std::string(100, 'c'));
     std::string encoded = encode_error(error);
     EXPECT_LT(encoded.size(), 4096U);
     std::optional<Error> decoded = decode_error(encoded);
@@ -38,7 +39,8 @@ TEST(SetupError, RefusesWhatIsNotWellFormed) {
     std::string encoded = encode_error(Error(ErrorKind::system, "message", EIO).add_context("step"));
     for (size_t length = 0; length < encoded.size(); ++length) {
         // Only where the context ends is a shorter message well formed.
-        if (length == encoded.size() - 6) continue;
+        if (length == encoded.size() - 6)
+            continue;
         EXPECT_FALSE(decode_error(encoded.substr(0, length))) << length;
     }
     encoded[0] = 99;

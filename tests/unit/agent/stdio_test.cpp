@@ -35,7 +35,8 @@ Result<Stdio> make(const std::vector<Binding>& bindings, bool terminal = false) 
 }
 
 TEST(MakeStdio, ConnectsEachDirection) {
-    Result<Stdio> stdio = make({{0, Direction::TO_PROCESS, 10}, {1, Direction::FROM_PROCESS, 11}, {5, Direction::BOTH, 12}});
+    Result<Stdio> stdio =
+        make({{0, Direction::TO_PROCESS, 10}, {1, Direction::FROM_PROCESS, 11}, {5, Direction::BOTH, 12}});
     ASSERT_TRUE(stdio);
     ASSERT_EQ(stdio->process_ends.size(), 3U);
     ASSERT_EQ(stdio->relay_ends.size(), 3U);
@@ -70,35 +71,47 @@ TEST(MakeStdio, RefusesNonsense) {
     EXPECT_FALSE(make(std::vector<Binding>(65, {0, Direction::TO_PROCESS, 1})));
 }
 
-/// Runs in a child, which may do with its descriptors what it likes; 0 for success, else the line that failed.
+/// Runs in a child, which may do with its descriptors what it likes; 0 for success, else the line that
+/// failed.
 int in_child(const std::function<int()>& body) {
     pid_t pid = ::fork();
-    if (pid == 0) ::_exit(body());
+    if (pid == 0)
+        ::_exit(body());
     int status = 0;
     ::waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+bool is_open(int fd) {
+    return ::fcntl(fd, F_GETFD) >= 0;
+}
 
 TEST(ProcessDescriptors, AreTheOnesAskedForAndNoOthers) {
     EXPECT_EQ(in_child([]() -> int {
-                  Result<Stdio> stdio = make({{0, Direction::TO_PROCESS, 1}, {1, Direction::FROM_PROCESS, 2}, {4, Direction::BOTH, 3}});
+                  Result<Stdio> stdio = make({{0, Direction::TO_PROCESS, 1},
+                                              {1, Direction::FROM_PROCESS, 2},
+                                              {4, Direction::BOTH, 3}});
                   int channel = ::open("/dev/zero", O_RDONLY);
                   int leaked = ::open("/dev/zero", O_RDONLY);
                   // The numbers wanted are taken by something else before.
                   ::dup2(leaked, 4);
                   auto descriptors = ProcessDescriptors::isolate(std::move(stdio->process_ends), {&channel});
-                  if (!descriptors || !is_open(channel) || channel <= 4) return 1;
-                  if (!descriptors->install(-1)) return 2;
+                  if (!descriptors || !is_open(channel) || channel <= 4)
+                      return 1;
+                  if (!descriptors->install(-1))
+                      return 2;
                   struct stat info {};
                   for (int fd : {0, 1})
-                      if (::fstat(fd, &info) != 0 || !S_ISFIFO(info.st_mode)) return 3;
-                  if (::fstat(4, &info) != 0 || !S_ISSOCK(info.st_mode)) return 4;
-                  if (::fstat(2, &info) != 0 || info.st_rdev != makedev(1, 3)) return 5;
+                      if (::fstat(fd, &info) != 0 || !S_ISFIFO(info.st_mode))
+                          return 3;
+                  if (::fstat(4, &info) != 0 || !S_ISSOCK(info.st_mode))
+                      return 4;
+                  if (::fstat(2, &info) != 0 || info.st_rdev != makedev(1, 3))
+                      return 5;
                   for (int fd = 0; fd < 100; ++fd) {
                       bool survives = is_open(fd) && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
-                      if (survives != (fd <= 2 || fd == 4)) return 10 + fd;
+                      if (survives != (fd <= 2 || fd == 4))
+                          return 10 + fd;
                   }
                   return 0;
               }),
@@ -109,23 +122,28 @@ TEST(ProcessDescriptors, PutATerminalOnTheFirstThree) {
     EXPECT_EQ(in_child([]() -> int {
                   int terminal = ::open("/dev/zero", O_RDWR | O_CLOEXEC);
                   auto descriptors = ProcessDescriptors::isolate({}, {&terminal});
-                  if (!descriptors || !descriptors->install(terminal)) return 1;
+                  if (!descriptors || !descriptors->install(terminal))
+                      return 1;
                   struct stat info {};
                   for (int fd : {0, 1, 2})
-                      if (::fstat(fd, &info) != 0 || info.st_rdev != makedev(1, 5)) return 2;
+                      if (::fstat(fd, &info) != 0 || info.st_rdev != makedev(1, 5))
+                          return 2;
                   return 0;
               }),
               0);
 }
 
 TEST(OwnStdio, GivesPipesToTheUserButNotTheNullDevice) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root";
     EXPECT_EQ(in_child([]() -> int {
                   Result<Stdio> stdio = make({{1, Direction::FROM_PROCESS, 1}});
                   auto descriptors = ProcessDescriptors::isolate(std::move(stdio->process_ends), {});
-                  if (!descriptors->install(-1) || !own_stdio(1234)) return 1;
+                  if (!descriptors->install(-1) || !own_stdio(1234))
+                      return 1;
                   struct stat info {};
-                  if (::fstat(1, &info) != 0 || info.st_uid != 1234) return 2;
+                  if (::fstat(1, &info) != 0 || info.st_uid != 1234)
+                      return 2;
                   return ::fstat(0, &info) == 0 && info.st_uid == 0 ? 0 : 3;
               }),
               0);

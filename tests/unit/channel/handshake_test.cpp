@@ -2,7 +2,6 @@
 
 #include "channel/handshake_scanner.h"
 #include "channel/port.h"
-
 #include "starvation_guard.h"
 
 #include <gtest/gtest.h>

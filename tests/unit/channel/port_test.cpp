@@ -1,8 +1,8 @@
 #include "channel/port.h"
 
 #include "starvation_guard.h"
-#include <fcntl.h>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <kj/debug.h>
 #include <pty.h>

@@ -28,8 +28,10 @@ public:
     AtThree& operator=(const AtThree&) = delete;
     ~AtThree() {
         ::close(3);
-        if (before_ >= 0) ::dup2(before_, 3);
-        if (before_ >= 0) ::close(before_);
+        if (before_ >= 0)
+            ::dup2(before_, 3);
+        if (before_ >= 0)
+            ::close(before_);
     }
 
 private:

@@ -1,6 +1,6 @@
 #pragma once
-// A machine and an agent without a VM: the agent is a server in this process, scripted by the test; the stream port is
-// a socket pair with a second relay at the guest's end.
+// A machine and an agent without a VM: the agent is a server in this process, scripted by the test; the
+// stream port is a socket pair with a second relay at the guest's end.
 
 #include "channel/port.h"
 #include "channel/relay.h"
@@ -21,9 +21,9 @@ namespace runvm::sandbox {
 
 /// What the agent was asked, and what it shall answer.
 struct AgentScript {
-    std::vector<std::string> calls;               ///< "createContainer c1", in their order
-    std::map<std::string, Error> errors;          ///< by the call's name: its answer
-    std::set<std::string> silent;                 ///< calls that are never answered
+    std::vector<std::string> calls;      ///< "createContainer c1", in their order
+    std::map<std::string, Error> errors; ///< by the call's name: its answer
+    std::set<std::string> silent;        ///< calls that are never answered
     std::map<std::string, kj::Own<kj::PromiseFulfiller<void>>> waiting; ///< by "id/execId": ends the process
     bool signaled = false;
     uint32_t exit_value = 0;
@@ -47,7 +47,8 @@ public:
     }
     kj::Promise<void> exec(ExecContext context) override {
         auto params = context.getParams();
-        remember_stream(std::string(params.getId().cStr()) + "/" + params.getExecId().cStr(), params.getProcess());
+        remember_stream(std::string(params.getId().cStr()) + "/" + params.getExecId().cStr(),
+                        params.getProcess());
         return play("exec", params.getExecId(), context);
     }
     kj::Promise<void> signal(SignalContext context) override {
@@ -83,14 +84,18 @@ public:
 
 private:
     void remember_stream(const std::string& key, protocol::Process::Reader process) {
-        if (process.getStreams().size() > 0) script_.first_stream[key] = process.getStreams()[0].getStream();
+        if (process.getStreams().size() > 0)
+            script_.first_stream[key] = process.getStreams()[0].getStream();
     }
 
-    template <class Context> kj::Promise<void> play(const std::string& call, kj::StringPtr detail, Context& context) {
+    template <class Context>
+    kj::Promise<void> play(const std::string& call, kj::StringPtr detail, Context& context) {
         script_.calls.push_back(call + " " + detail.cStr());
-        if (script_.silent.count(call) != 0) return kj::NEVER_DONE;
+        if (script_.silent.count(call) != 0)
+            return kj::NEVER_DONE;
         auto error = script_.errors.find(call);
-        if (error != script_.errors.end()) channel::write_error(error->second, context.getResults().getError());
+        if (error != script_.errors.end())
+            channel::write_error(error->second, context.getResults().getError());
         return kj::READY_NOW;
     }
 
@@ -111,8 +116,10 @@ public:
     void die(const std::string& reason) { on_death_(reason); }
 
     kj::Promise<Result<std::unique_ptr<Guest>>> boot(protocol::SandboxConfig::Reader) override {
-        if (boot_error) return Result<std::unique_ptr<Guest>>(*boot_error);
-        if (never_boots) return kj::NEVER_DONE;
+        if (boot_error)
+            return Result<std::unique_ptr<Guest>>(*boot_error);
+        if (never_boots)
+            return kj::NEVER_DONE;
         int ends[2];
         KJ_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
         guest_relay = std::make_unique<channel::StreamRelay>(
@@ -128,7 +135,8 @@ public:
     kj::Promise<Result<void>> resume() override { return done("resume"); }
     kj::Promise<Result<void>> destroy() override { return done("destroy"); }
     Result<void> attach_share(ShareRequest request) override {
-        if (share_error) return *share_error;
+        if (share_error)
+            return *share_error;
         calls.push_back("attach " + request.container + "/" + request.name);
         return {};
     }

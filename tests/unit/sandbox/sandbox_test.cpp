@@ -32,7 +32,8 @@ protected:
         return sandbox.boot(config);
     }
 
-    template <class T> T wait(kj::Promise<T> promise) {
+    template <class T>
+    T wait(kj::Promise<T> promise) {
         return io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(promise)).wait(io.waitScope);
     }
 
@@ -70,7 +71,8 @@ protected:
     AgentScript script;
     FakeMachine machine{io, script};
     std::string over;
-    Sandbox sandbox{io.provider->getTimer(), machine, [this](std::string reason) { over = std::move(reason); }};
+    Sandbox sandbox{io.provider->getTimer(), machine,
+                    [this](std::string reason) { over = std::move(reason); }};
     os::Fd output;
 };
 
@@ -229,7 +231,8 @@ TEST_F(SandboxTest, ExecRunsAndIsForgottenAfterItsEnd) {
     ASSERT_TRUE(boot());
     create("c1");
     capnp::MallocMessageBuilder message;
-    auto started = wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
+    auto started =
+        wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
     ASSERT_TRUE(started) << started.error().to_string();
     auto process = *wait(sandbox.find_process("c1", "e1"));
     settle();
@@ -244,7 +247,8 @@ TEST_F(SandboxTest, AFailedExecLeavesNoProcess) {
     ASSERT_TRUE(boot());
     create("c1");
     capnp::MallocMessageBuilder message;
-    auto started = wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
+    auto started =
+        wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_output_stream()));
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().kind(), ErrorKind::command_not_found);
     EXPECT_TRUE(sandbox.containers().at("c1").execs.empty());

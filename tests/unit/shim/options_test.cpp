@@ -54,7 +54,8 @@ TEST(ShimOptions, RunGoesThereAndBack) {
 }
 
 TEST(ShimOptions, RefusesWhatItDoesNotKnow) {
-    for (const char* argument : {"--unknown=1", "id=c1", "--id", "--monitor-fd=x", "--stream=0:0:7:14", "--stream=0"})
+    for (const char* argument :
+         {"--unknown=1", "id=c1", "--id", "--monitor-fd=x", "--stream=0:0:7:14", "--stream=0"})
         EXPECT_FALSE(parse_run_options({argument})) << argument;
     EXPECT_FALSE(parse_init_options({"--stream=0:0:0:3"}));
 }

@@ -37,16 +37,19 @@ protected:
     }
     // From `callers` to `ours`, as for a process's stdin.
     Copy to_process() {
-        return {io.unixEventPort, *End::shared(std::move(callers.reader), O_RDONLY), *End::own(std::move(ours.writer))};
+        return {io.unixEventPort, *End::shared(std::move(callers.reader), O_RDONLY),
+                *End::own(std::move(ours.writer))};
     }
     // From `ours` to `callers`, as for its stdout.
     Copy from_process() {
-        return {io.unixEventPort, *End::own(std::move(ours.reader)), *End::shared(std::move(callers.writer), O_WRONLY)};
+        return {io.unixEventPort, *End::own(std::move(ours.reader)),
+                *End::shared(std::move(callers.writer), O_WRONLY)};
     }
     static std::string read_all(int fd) {
         std::string data;
         std::array<char, 4096> chunk;
-        for (ssize_t n; (n = ::read(fd, chunk.data(), chunk.size())) > 0;) data.append(chunk.data(), n);
+        for (ssize_t n; (n = ::read(fd, chunk.data(), chunk.size())) > 0;)
+            data.append(chunk.data(), n);
         return data;
     }
 
@@ -132,7 +135,8 @@ TEST_F(CopyTest, RegularFilesAndDevNullWork) {
     Pipe more;
     os::Fd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, 0600));
     int view = ::dup(file.get());
-    Copy to_file(io.unixEventPort, *End::own(std::move(more.reader)), *End::shared(std::move(file), O_WRONLY));
+    Copy to_file(io.unixEventPort, *End::own(std::move(more.reader)),
+                 *End::shared(std::move(file), O_WRONLY));
     ASSERT_EQ(::write(more.writer.get(), "kept", 4), 4);
     more.writer.reset();
     wait(to_file.run());
@@ -157,7 +161,8 @@ TEST_F(CopyTest, FinishesInAForkedProcess) {
     ours.writer.reset();
     std::array<char, 16> buffer{};
     size_t taken = 0;
-    while (taken < 11) taken += ::read(callers.reader.get(), buffer.data() + taken, buffer.size() - taken);
+    while (taken < 11)
+        taken += ::read(callers.reader.get(), buffer.data() + taken, buffer.size() - taken);
     EXPECT_EQ(std::string(buffer.data(), taken), "firstsecond");
     ::kill(child, SIGKILL);
 }

@@ -24,7 +24,7 @@ TextRule one_of(std::vector<std::string> words) {
             allowed += i + 1 == words.size() ? " or " : ", ";
         allowed += '"' + words[i] + '"';
     }
-    return {allowed, [words](const std::string& text) {
+    return {allowed, [words = std::move(words)](const std::string& text) {
                 return std::find(words.begin(), words.end(), text) != words.end();
             }};
 }

@@ -3,7 +3,7 @@
 // What conmon and containerd's shim are to a runtime: becomes a subreaper, runs COMMAND, and then waits for
 // the process whose pid COMMAND left in PID_FILE. REPORT gets "exited N" or "signaled N". If COMMAND fails
 // its exit status is returned and REPORT gets "command failed N"; 98 if that process is no child, 99 on other
-// errors.
+// errors. It waits two minutes at most: SIGALRM.
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
         fprintf(stderr, "usage: subreaper PID_FILE REPORT COMMAND...\n");
         return 99;
     }
+    alarm(120);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         die("PR_SET_CHILD_SUBREAPER");
     pid_t command = fork();

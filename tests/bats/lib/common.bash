@@ -14,6 +14,7 @@ unset part
 # PREFIX: so files can run beside each other, and whatever is left behind can be found and removed.
 file_begin() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+    export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
     RUNTIME=$(command -v "${RUNTIME:-$REPOSITORY/build/bin/runvm}") || {
         echo "the runtime ${RUNTIME:-build/bin/runvm} is not there: build it first" >&2
         return 1

@@ -24,3 +24,11 @@ sample() {
 
 # each COMMAND...: runs the command for every line of stdin, as many at a time as there are cpus; {} is the line.
 each() { tr '\n' '\0' | xargs -0 -r -P "$(nproc)" -I '{}' "$@"; }
+
+# only_in_full WHAT: leaves a suite out of the plain check. Issue 2 brings these into it once they have been seen to pass
+# within their budgets.
+only_in_full() {
+    if is_full; then return; fi
+    echo "ok - $1 # skip in the plain check; scripts/check --full runs it"
+    exit 0
+}

@@ -64,7 +64,10 @@ sum() { sha256sum <"$1"; }
     ((SECONDS - begin < 20))
     kill "$pipeline" 2>/dev/null || true
     local sleeper
-    for sleeper in $(file_processes sleep); do kill "$sleeper"; done
+    # Not the other sleep: bats keeps a test's time with it.
+    for sleeper in $(file_processes sleep); do
+        if [[ $(tr '\0' ' ' <"/proc/$sleeper/cmdline") == "sleep 30 " ]]; then kill "$sleeper"; fi
+    done
     wait "$pipeline" || true
 }
 

@@ -16,7 +16,8 @@ on_terminal() { capture "$TERMINAL" run "$RUNTIME" --root "$ROOT" "$@"; }
 
 # receive: plays the script on standard input to the terminal that arrives at BUNDLE/console; RECEIVER is its pid.
 receive() {
-    "$TERMINAL" receive "$BUNDLE/console" >"$BUNDLE/output" 2>"$BUNDLE/receiver.err" 3>&- &
+    # "<&0": else bash gives what runs in the background no standard input.
+    "$TERMINAL" receive "$BUNDLE/console" <&0 >"$BUNDLE/output" 2>"$BUNDLE/receiver.err" 3>&- &
     RECEIVER=$!
     wait_until 10 test -S "$BUNDLE/console"
 }

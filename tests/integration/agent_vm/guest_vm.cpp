@@ -96,10 +96,11 @@ void end_process(pid_t pid) {
 AgentSession::AgentSession(kj::AsyncIoContext& io, const std::string& folder) {
     control_ = channel::wrap_port(io.unixEventPort, connect_to(folder + "/control.sock"));
     auto streams = channel::wrap_port(io.unixEventPort, connect_to(folder + "/streams.sock"));
-    // An agent that has not noticed yet that its last session is over takes a request for bytes of that one: so ask
-    // again.
+    // An agent that has not noticed yet that its last session is over takes a request for bytes of that one:
+    // so ask again.
     auto give_up = Clock::now() + boot_patience;
-    while (!shake_hands(io, *control_, *streams)) require(Clock::now() < give_up, "no answer from the agent");
+    while (!shake_hands(io, *control_, *streams))
+        require(Clock::now() < give_up, "no answer from the agent");
 
     relay_ = std::make_unique<channel::StreamRelay>(io.unixEventPort, kj::mv(streams));
     relaying_ = relay_->run().eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(WARNING, exception); });

@@ -17,6 +17,13 @@ TEST_F(Config, malformed_text_names_line_column_and_byte) {
         << result.error().message();
 }
 
+TEST_F(Config, numbers_out_of_range_are_malformed) {
+    auto result = plan_text("{\"a\": 1e999}");
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().message(), "config.json: malformed JSON at line 1, column 11 (byte 11): number "
+                                        "overflow parsing '1e999'");
+}
+
 TEST_F(Config, empty_text_is_malformed) {
     EXPECT_FALSE(plan_text(""));
     EXPECT_FALSE(plan_text("   "));

@@ -82,6 +82,9 @@ TEST_F(Exec, errors) {
         EXPECT_NE(exec({.args = {"a"}, .user = bad}), "") << bad;
     EXPECT_NE(exec({.args = {"a"}, .user = "4294967295"}), "");
     EXPECT_EQ(exec({.args = {"a"}, .cwd = "x"}), "exec: process.cwd: Cwd must be an absolute path");
+    json_["process"]["user"] = "root";
+    EXPECT_EQ(exec({.args = {"a"}, .user = "1"}),
+              "the container's saved config.json: process.user is not an object");
     json_.erase("process");
     EXPECT_NE(exec({.args = {"a"}}), "");
 }

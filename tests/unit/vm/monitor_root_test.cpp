@@ -281,6 +281,36 @@ TEST_F(MonitorRootTest, AttachesATreeThatFollowsTheHostAndGivesNothingBack) {
     EXPECT_EQ(::access((tree + "/sub/inner").c_str(), F_OK), -1);
 }
 
+TEST_F(MonitorRootTest, GivesNoMountBackToASharedHost) {
+    std::string tree = folder_ / "tree";
+    ASSERT_TRUE(os::make_folders(tree + "/sub", 0755).ok());
+    os::Fd shared;
+    auto share_all = [&] {
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr);
+        ::mount("none", (tree + "/sub").c_str(), "tmpfs", 0, nullptr);
+        shared = clone(tree);
+    };
+    std::string found = inside(
+        [&](Failures& failures) {
+            CHECK_HERE(attach_tree(shared.get(), "box/rootfs", {}).ok());
+            // "shared:N" is a peer of the host's mount: what is mounted below shows up there, and outlives
+            // us.
+            std::istringstream mounts(contents("/proc/self/mountinfo"));
+            int slaves = 0;
+            for (std::string line; std::getline(mounts, line);) {
+                if (line.find(" shared:") != std::string::npos)
+                    failures << "is shared: " << line << "\n";
+                if (line.find(" /shared/box/") != std::string::npos &&
+                    line.find(" master:") != std::string::npos)
+                    ++slaves;
+            }
+            CHECK_HERE(slaves == 2);
+        },
+        share_all);
+    EXPECT_EQ(found, "");
+}
+
 TEST_F(MonitorRootTest, AttachesAFile) {
     write(folder_ / "hosts", "127.0.0.1");
     os::Fd fd = clone(folder_ / "hosts");

@@ -194,6 +194,7 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
                      : open_serial_ports(io_, std::move(listeners_.control), std::move(listeners_.streams));
     auto failed = kj::newPromiseAndFulfiller<void>();
     boot_failed_ = kj::mv(failed.fulfiller);
+    booting_ = true;
     tasks_.add(
         thread_->run([this, spec] { return hypervisor_->start(spec); }).then([this](Result<void>&& started) {
             if (started) {
@@ -208,7 +209,8 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
     return io_.provider->getTimer()
         .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(guest))
         .then(
-            [](std::unique_ptr<Guest>&& booted) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
+            [this](std::unique_ptr<Guest>&& booted) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
+                booting_ = false;
                 return Result(std::move(booted));
             },
             [this, limit_ms](kj::Exception&& exception) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
@@ -218,6 +220,7 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
                 auto wait = reason_may_come ? qemu_word_time : 0 * kj::MILLISECONDS;
                 return io_.provider->getTimer().afterDelay(wait).then(
                     [this, limit_ms, exception = kj::mv(exception)]() -> Outcome {
+                        booting_ = false;
                         return boot_error(exception, limit_ms);
                     });
             });
@@ -288,7 +291,7 @@ void VmMachine::over(std::string reason) {
         return;
     over_ = true;
     over_reason_ = std::move(reason);
-    if (boot_failed_.get() != nullptr && boot_failed_->isWaiting())
+    if (booting_)
         boot_failed_->reject(KJ_EXCEPTION(FAILED, "the machine ended")); // the boot's error tells the rest
     else if (on_death_)
         on_death_(over_reason_);

@@ -61,6 +61,7 @@ private:
     MakeHypervisor make_hypervisor_;
     std::function<void(std::string)> on_death_;
     bool over_ = false;
+    bool booting_ = false; ///< from the start until the outcome is known: an end is part of that then
     std::string over_reason_;
     std::string step_ = "prepare the machine"; ///< of the boot, for its error
     std::optional<Error> start_error_;

@@ -42,11 +42,18 @@ Result<void> plan_exec_process(const Json& process, const std::string& name, con
     return {};
 }
 
-// The container's process object; the file was checked when the container was created.
+// The container's process object. The file was checked when the container was created, but it comes from the
+// disk.
 Result<Json> container_process(const Json& config) {
     auto process = config.is_object() ? config.find("process") : config.end();
     if (process == config.end() || !process->is_object())
         return Error(ErrorKind::corrupted, "the container's saved config.json has no process");
+    for (const char* key : {"user", "capabilities"}) {
+        auto member = process->find(key);
+        if (member != process->end() && !member->is_null() && !member->is_object())
+            return Error(ErrorKind::corrupted, "the container's saved config.json: process." +
+                                                   std::string(key) + " is not an object");
+    }
     return *process;
 }
 

@@ -39,11 +39,12 @@ public:
         size_t line = 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
         size_t line_start = before.rfind('\n');
         size_t column = position - (line_start == std::string_view::npos ? 0 : line_start + 1);
-        // "[json.exception.parse_error.101] parse error at line 1, column 2: REASON"
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: REASON", or without "parse
+        // error"
         std::string reason = error.what();
-        size_t colon = reason.find(": ");
-        if (colon != std::string::npos)
-            reason.erase(0, colon + 2);
+        reason.erase(0, reason.find("] ") + 2);
+        if (reason.starts_with("parse error at"))
+            reason.erase(0, reason.find(": ") + 2);
         problem_ = "malformed JSON at line " + std::to_string(line) + ", column " + std::to_string(column) +
                    " (byte " + std::to_string(position) + "): " + reason;
         return false;

@@ -4,6 +4,7 @@
 #include "agent/console.h"
 #include "agent/kernel_options.h"
 #include "agent/shared_folder.h"
+#include "agent/syscalls.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -16,11 +17,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace runvm::agent {
 
@@ -29,6 +32,8 @@ namespace {
 constexpr const char* modules_file = "/etc/runvm/modules";
 constexpr const char* new_root = "/newroot";
 constexpr const char* guest_hostname = "runvm";
+constexpr long kill_check_ns = 2'000'000;
+constexpr int max_kill_checks = 500;
 constexpr rlim_t max_open_files = 1U << 20U;
 
 struct KernelMount {
@@ -55,29 +60,32 @@ Result<void> make_folder(const char* path) {
     return {};
 }
 
-Result<void> load_module(const std::string& path) {
-    RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_RDONLY));
+Result<void> load_module(int initial_root, const std::string& path) {
+    RUNVM_ASSIGN(os::Fd file, open_in_root(initial_root, path, O_RDONLY));
     if (::syscall(SYS_finit_module, file.get(), "", 0) != 0 && errno != EEXIST)
         return system_error("load the module " + path);
     return {};
 }
 
-/// Loads what the initial RAM disk lists, and deletes it there: its pages are the guest's memory.
-Result<void> load_modules() {
-    Result<std::string> list = os::read_file(modules_file);
-    if (!list)
-        return list.error().errno_value() == ENOENT ? Result<void>() : std::move(list).error();
+/// Loads what the initial RAM disk lists, less what this channel does not need, and deletes it there: its
+/// pages are the guest's memory.
+Result<void> load_modules(int initial_root, bool uses_vsock) {
+    Result<os::Fd> file = open_in_root(initial_root, modules_file, O_RDONLY);
+    if (!file)
+        return file.error().errno_value() == ENOENT ? Result<void>() : std::move(file).error();
+    RUNVM_ASSIGN(std::string list, os::read_fd(file->get(), modules_file));
     size_t begin = 0;
-    while (begin < list->size()) {
-        size_t end = list->find('\n', begin);
+    while (begin < list.size()) {
+        size_t end = list.find('\n', begin);
         if (end == std::string::npos)
-            end = list->size();
-        std::string path = list->substr(begin, end - begin);
+            end = list.size();
+        std::string path = list.substr(begin, end - begin);
         begin = end + 1;
         if (path.empty())
             continue;
-        RUNVM_TRY(load_module(path));
-        ::unlink(path.c_str());
+        if (uses_vsock || path.find("vsock") == std::string::npos)
+            RUNVM_TRY(load_module(initial_root, path));
+        ::unlinkat(initial_root, path.substr(path.find_first_not_of('/')).c_str(), 0);
     }
     return {};
 }
@@ -124,14 +132,16 @@ Result<void> bring_loopback_up() {
 
 } // namespace
 
-Result<std::map<std::string, std::string>> boot_guest() {
+Result<KernelOptions> boot_guest() {
     // A container's root must not read the agent's memory while an exec is on its way into the container.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    Result<void> loaded = load_modules(); // reported later: there is no console yet
+    RUNVM_ASSIGN(os::Fd initial_root, os::open_file("/", O_PATH | O_DIRECTORY));
     RUNVM_TRY(leave_initial_root());
     RUNVM_TRY(mount_kernel_filesystems());
-    RUNVM_TRY(loaded);
+    RUNVM_ASSIGN(std::string command_line, os::read_file("/proc/cmdline"));
+    KernelOptions options = parse_kernel_options(command_line);
+    RUNVM_TRY(load_modules(initial_root.get(), options["channel"] == "vsock"));
     RUNVM_TRY(bring_loopback_up());
     if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0)
         return system_error("set the hostname");
@@ -139,12 +149,15 @@ Result<std::map<std::string, std::string>> boot_guest() {
     if (::setrlimit(RLIMIT_NOFILE, &files) != 0)
         return system_error("raise the limit of open files");
     RUNVM_TRY(Cgroup::prepare_parent());
-    RUNVM_ASSIGN(std::string command_line, os::read_file("/proc/cmdline"));
-    return parse_kernel_options(command_line);
+    return options;
 }
 
 void power_off() {
     ::kill(-1, SIGKILL);
+    timespec interval{0, kill_check_ns};
+    for (int i = 0; i < max_kill_checks && ::waitpid(-1, nullptr, WNOHANG) >= 0; ++i)
+        ::nanosleep(&interval, nullptr);
+    ::umount2(SharedFolder::path, MNT_DETACH);
     ::sync();
     ::reboot(RB_POWER_OFF);
     while (true)

@@ -111,6 +111,9 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id,
                 return Answer(Error(ErrorKind::wrong_state, "the container was deleted meanwhile"));
             return limited(timer_, launch(container, description));
         })
+        .catch_([](kj::Exception&& exception) -> Answer {
+            return Error(ErrorKind::internal, exception.getDescription().cStr());
+        })
         .then([this, container](Answer&& answer) -> kj::Promise<Answer> {
             if (answer) {
                 container->state = Container::State::created;

@@ -60,9 +60,6 @@ public:
     /// A child of the agent has been reaped.
     void child_ended(pid_t pid, int wait_status);
 
-    /// Before the power goes: unmounts what the host serves.
-    void release_shared_folder() { shared_folder_.unmount(); }
-
 private:
     Result<ContainerPtr> find(const std::string& id) const;
     Result<ProcessPtr> find_process(const std::string& id, const std::string& exec_id) const;

@@ -4,9 +4,9 @@
 
 namespace runvm::agent {
 
-std::map<std::string, std::string> parse_kernel_options(const std::string& command_line) {
+KernelOptions parse_kernel_options(const std::string& command_line) {
     constexpr std::string_view prefix = "runvm.";
-    std::map<std::string, std::string> options;
+    KernelOptions options;
     std::string_view rest = command_line;
     while (!rest.empty()) {
         size_t end = rest.find_first_of(" \n");

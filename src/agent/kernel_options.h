@@ -7,6 +7,8 @@
 namespace runvm::agent {
 
 /// NAME to VALUE; of a name given twice the last counts.
-std::map<std::string, std::string> parse_kernel_options(const std::string& command_line);
+using KernelOptions = std::map<std::string, std::string>;
+
+KernelOptions parse_kernel_options(const std::string& command_line);
 
 } // namespace runvm::agent

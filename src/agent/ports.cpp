@@ -71,8 +71,7 @@ kj::Promise<void> pair_ports(kj::AsyncIoStream& control, kj::AsyncIoStream& stre
     return paired.attach(kj::mv(pairing));
 }
 
-Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port,
-                                       const std::map<std::string, std::string>& kernel_options) {
+Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port, const KernelOptions& kernel_options) {
     auto option = [&](const std::string& name) {
         auto found = kernel_options.find(name);
         return found == kernel_options.end() ? std::string() : found->second;

@@ -1,13 +1,13 @@
 #pragma once
 // Where sessions with the host come from: a pair of ports, one for RPC (control), one for stdio (streams).
 
+#include "agent/kernel_options.h"
 #include "channel/handshake.h"
 #include "core/result.h"
 
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 
-#include <map>
 #include <string>
 
 namespace runvm::agent {
@@ -38,7 +38,6 @@ Result<kj::Own<PortSource>> listen_on_vsock(kj::UnixEventPort& event_port, const
 
 /// The source that the kernel's command line asks for: runvm.channel=serial (the default) or vsock, the
 /// latter with runvm.secret.
-Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port,
-                                       const std::map<std::string, std::string>& kernel_options);
+Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port, const KernelOptions& kernel_options);
 
 } // namespace runvm::agent

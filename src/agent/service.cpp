@@ -131,12 +131,7 @@ kj::Promise<void> AgentService::ping(PingContext) {
 }
 
 kj::Promise<void> AgentService::powerOff(PowerOffContext) {
-    timer_.afterDelay(power_off_delay)
-        .then([&containers = containers_] {
-            containers.release_shared_folder();
-            power_off();
-        })
-        .detach([](kj::Exception&&) { power_off(); });
+    timer_.afterDelay(power_off_delay).then([] { power_off(); }).detach([](kj::Exception&&) { power_off(); });
     return kj::READY_NOW;
 }
 

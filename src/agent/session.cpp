@@ -49,7 +49,7 @@ uint64_t boottime_ns() {
     return static_cast<uint64_t>(time.tv_sec) * ns_per_s + static_cast<uint64_t>(time.tv_nsec);
 }
 
-Result<void> serve_for_ever(uint64_t started_ns, const std::map<std::string, std::string>& kernel_options) {
+Result<void> serve_for_ever(uint64_t started_ns, const KernelOptions& kernel_options) {
     Reaper::prepare();
     kj::UnixEventPort event_port;
     kj::EventLoop loop(event_port);
@@ -90,7 +90,7 @@ kj::Promise<void> Sessions::serve(SessionPorts ports) {
 void run_agent() {
     uint64_t started_ns = boottime_ns();
     try {
-        Result<std::map<std::string, std::string>> kernel_options = boot_guest();
+        Result<KernelOptions> kernel_options = boot_guest();
         if (!kernel_options)
             give_up(kernel_options.error().to_string());
         Result<void> ended = serve_for_ever(started_ns, *kernel_options);

@@ -43,9 +43,4 @@ void SharedFolder::drop_unused_entries() {
         (void)::mount(nullptr, path, nullptr, MS_REMOUNT, nullptr);
 }
 
-void SharedFolder::unmount() {
-    if (mounted_ && ::umount2(path, MNT_DETACH) == 0)
-        mounted_ = false;
-}
-
 } // namespace runvm::agent

@@ -25,8 +25,6 @@ public:
     /// Drops the directory entries that nobody uses, so that virtiofsd closes what it held open for them.
     void drop_unused_entries();
 
-    void unmount();
-
     /// The folder of a container's shares.
     static std::string of_container(const std::string& id) { return std::string(path) + "/" + id; }
 

@@ -60,7 +60,10 @@ Result<void> end_shim_init(const state::ProcessRef& init) {
 }
 
 // Everything of a container that is not to be any more. May be called again and again.
-Result<void> clear(Context& context, const state::Container& container) {
+Result<void> clear(Context& context, state::Container container) {
+    // A create that was killed early has written down its id only.
+    if (container.sandbox_folder.empty())
+        container.sandbox_folder = state::sandbox_folder(context.root, container.id);
     RUNVM_TRY(end_sandbox(container));
     context.trace("delete: the machine is gone");
     fault_point("delete.after-kill");
@@ -70,10 +73,9 @@ Result<void> clear(Context& context, const state::Container& container) {
 }
 
 // What `delete --force` knows of a container whose state cannot be read: its id.
-state::Container nameless(Context& context, const std::string& id) {
+state::Container nameless(const std::string& id) {
     state::Container container;
     container.id = id;
-    container.sandbox_folder = state::sandbox_folder(context.root, id);
     return container;
 }
 
@@ -153,21 +155,21 @@ Result<void> remove(Context& context, const std::string& id, bool force) {
     if (!lock) {
         if (!force || lock.error().kind() != ErrorKind::not_found)
             return std::move(lock).error();
-        return clear(context, nameless(context, id));
+        return clear(context, nameless(id));
     }
     fault_point("delete.before");
     auto container = context.store->load(id);
     if (!container) {
         if (!force)
             return std::move(container).error();
-        return clear(context, nameless(context, id));
+        return clear(context, nameless(id));
     }
     state::Status status = state::effective_status(*container);
     bool deletable = status == state::Status::stopped || status == state::Status::created;
     if (!force && !deletable)
         return Error(ErrorKind::wrong_state,
                      "cannot delete container " + id + " that is not stopped: " + state::to_string(status));
-    return clear(context, *container);
+    return clear(context, std::move(*container));
 }
 
 } // namespace runvm::runtime

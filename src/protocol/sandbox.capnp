@@ -126,7 +126,8 @@ interface Sandbox {
   signalProcess @13 (id :Text, execId :Text, signal :Int32, all :Bool) -> (error :Common.Error);
   winsizeProcess @14 (id :Text, execId :Text, height :UInt16, width :UInt16) -> (error :Common.Error);
   attachProcess @15 (id :Text, execId :Text) -> (error :Common.Error, process :AttachedProcess);
-  # For the process's shim: the process is killed if the capability is dropped before it has ended.
+  # For the process's shim: the process is killed if the connection is lost before it has ended, and if nobody has
+  # attached 10 s after it was made.
 }
 
 interface AttachedProcess {

@@ -225,7 +225,12 @@ Result<void> Creation::create_in_guest() {
     }
     const auto& hypervisor = context_.config.hypervisor;
     uint32_t limit_ms = hypervisor.boot_timeout_ms + hypervisor.agent_timeout_ms + monitor_timeout_ms;
-    return connection_->tell(request.send(), limit_ms, "createContainer");
+    RUNVM_TRY(connection_->tell(request.send(), limit_ms, "createContainer"));
+    RUNVM_ASSIGN(bool shim_ended, os::wait_for_end(shim_.pidfd.get(), 0));
+    if (shim_ended)
+        return Error(ErrorKind::unavailable, "process " + std::to_string(shim_.pid) +
+                                                 " (runvm-shim) has ended while the container was created");
+    return {};
 }
 
 Result<void> Creation::publish() {

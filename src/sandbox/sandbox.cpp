@@ -6,6 +6,7 @@
 #include <capnp/message.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 
@@ -18,6 +19,8 @@ using State = protocol::SandboxState;
 // A signal must not keep a caller for as long as other calls may take.
 constexpr uint32_t signal_timeout_ms = 10000;
 constexpr uint32_t power_off_timeout_ms = 5000;
+// How long a process may be without its first shim, which started before it did.
+constexpr uint32_t shim_timeout_ms = 10000;
 // How long shims may take to leave a machine that is over.
 constexpr uint32_t linger_ms = 10000;
 
@@ -237,8 +240,11 @@ void Sandbox::discard(const std::string& id) {
     init->end(killed_with_machine());
 }
 
-// Waits for the end of a process in the guest.
+// Waits for the end of a process in the guest, and sees to it that somebody on the host stands for it.
 void Sandbox::watch(const ProcessPtr& process) {
+    uint32_t limit_ms = std::min(agent_timeout_ms_, shim_timeout_ms);
+    tasks_.add(
+        timer_.afterDelay(limit_ms * kj::MILLISECONDS).then([this, process] { kill_if_orphaned(process); }));
     auto request = guest_->agent.waitRequest();
     request.setId(process->container_id);
     request.setExecId(process->exec_id);
@@ -483,16 +489,20 @@ void Sandbox::attach(Process& process) {
 
 void Sandbox::detach(const ProcessPtr& process) {
     --attached_;
-    if (--process->attached == 0 && !process->ended() && guest_) {
-        // The shim is gone (SIGKILL, or conmon's timeout kills its process group): so is the process.
-        tasks_.add(signal(process->container_id, process->exec_id, SIGKILL, false).ignoreResult());
-    }
+    --process->attached;
+    kill_if_orphaned(process);
     if (process->ended() && process->attached == 0) {
         auto record = containers_.find(process->container_id);
         if (record != containers_.end())
             record->second.execs.erase(process->exec_id);
     }
     leave_if_idle();
+}
+
+// The shim is gone (SIGKILL, or conmon's timeout kills its process group): so is the process.
+void Sandbox::kill_if_orphaned(const ProcessPtr& process) {
+    if (process->attached == 0 && !process->ended() && guest_)
+        tasks_.add(signal(process->container_id, process->exec_id, SIGKILL, false).ignoreResult());
 }
 
 void Sandbox::creator_came() {

@@ -71,7 +71,8 @@ public:
 
     /// The process, waiting for a limited time for one that is yet to be created.
     Promised<ProcessPtr> find_process(const std::string& id, const std::string& exec_id);
-    /// A shim took the process, or left it: a process that has not ended is killed when its last shim leaves.
+    /// A shim took the process, or left it: a process that has not ended is killed when its last shim leaves,
+    /// or when none has come 10 s after it was made.
     void attach(Process& process);
     void detach(const ProcessPtr& process);
 
@@ -100,6 +101,7 @@ private:
                                  const std::string& cgroup, std::vector<StreamEndpoint> streams);
     void discard(const std::string& id);
     void watch(const ProcessPtr& process);
+    void kill_if_orphaned(const ProcessPtr& process);
     void end_process(const ProcessPtr& process, Exit exit);
     void wake_process_waiters();
     Promised<ProcessPtr> wait_for_process(const std::string& id, const std::string& exec_id);

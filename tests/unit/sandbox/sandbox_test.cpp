@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
@@ -191,6 +192,16 @@ TEST_F(SandboxTest, AProcessWhoseShimIsGoneIsKilled) {
     sandbox.detach(process);
     settle();
     EXPECT_THAT(script.calls, Contains("signal " + std::to_string(SIGKILL)));
+}
+
+TEST_F(SandboxTest, AProcessToWhichNoShimComesIsKilled) {
+    agent_timeout_ms = 50;
+    ASSERT_TRUE(boot());
+    create("c1");
+    const std::string killed = "signal " + std::to_string(SIGKILL);
+    for (int i = 0; i < 500 && std::count(script.calls.begin(), script.calls.end(), killed) == 0; ++i)
+        settle();
+    EXPECT_THAT(script.calls, Contains(killed));
 }
 
 TEST_F(SandboxTest, TheMachinesDeathIsTheDeathOfItsProcesses) {

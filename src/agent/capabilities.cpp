@@ -48,11 +48,12 @@ Result<void> set_capabilities(const CapabilityMasks& masks) {
     __user_cap_header_struct header{};
     header.version = _LINUX_CAPABILITY_VERSION_3;
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-    for (unsigned i = 0; i < data.size(); ++i) {
-        unsigned shift = 32 * i;
-        data[i].effective = static_cast<uint32_t>((masks.effective & known) >> shift);
-        data[i].permitted = static_cast<uint32_t>((masks.permitted & known) >> shift);
-        data[i].inheritable = static_cast<uint32_t>((masks.inheritable & known) >> shift);
+    constexpr unsigned high = 32;
+    for (unsigned shift : {0U, high}) {
+        __user_cap_data_struct& word = data[shift / high];
+        word.effective = static_cast<uint32_t>((masks.effective & known) >> shift);
+        word.permitted = static_cast<uint32_t>((masks.permitted & known) >> shift);
+        word.inheritable = static_cast<uint32_t>((masks.inheritable & known) >> shift);
     }
     if (::syscall(SYS_capset, &header, data.data()) != 0)
         return system_error("set capabilities");

@@ -133,7 +133,7 @@ Result<RelayEnd> terminal_relay_end(channel::StreamId stream, int master) {
 }
 
 Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> ends,
-                                                       std::vector<int*> needed) {
+                                                       const std::vector<int*>& needed) {
     int out_of_the_way = STDERR_FILENO + 1;
     for (const ProcessEnd& end : ends)
         out_of_the_way = std::max(out_of_the_way, end.number + 1);

@@ -44,7 +44,7 @@ class ProcessDescriptors {
 public:
     /// `needed`: further descriptors that stay open for the set-up, such as the channel; they change their
     /// numbers.
-    static Result<ProcessDescriptors> isolate(std::vector<ProcessEnd> ends, std::vector<int*> needed);
+    static Result<ProcessDescriptors> isolate(std::vector<ProcessEnd> ends, const std::vector<int*>& needed);
 
     /// Puts the ends at their numbers, `terminal` (if not negative) at 0, 1 and 2, /dev/null at what is left
     /// of those; everything else closes on execve.

@@ -128,8 +128,8 @@ private:
 
 } // namespace runvm
 
-#define RUNVM_CONCAT_(a, b) a##b
-#define RUNVM_CONCAT(a, b) RUNVM_CONCAT_(a, b)
+#define RUNVM_JOIN(a, b) a##b
+#define RUNVM_CONCAT(a, b) RUNVM_JOIN(a, b)
 
 /// Returns the error of `expr` (a Result) from the enclosing function, if it is one.
 #define RUNVM_TRY(...)                                                                                       \

@@ -191,6 +191,7 @@ std::vector<std::vector<scmp_arg_cmp>> read_comparisons(const Value& args) {
     if (!repeated)
         return {all};
     std::vector<std::vector<scmp_arg_cmp>> rules;
+    rules.reserve(all.size());
     for (const scmp_arg_cmp& comparison : all)
         rules.push_back({comparison});
     return rules;

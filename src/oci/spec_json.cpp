@@ -14,7 +14,7 @@ Ordered mount(const char* destination, const char* type, const char* source,
               std::vector<std::string> options) {
     Ordered entry = {{"destination", destination}, {"type", type}, {"source", source}};
     if (!options.empty())
-        entry["options"] = std::move(options);
+        entry["options"] = options;
     return entry;
 }
 

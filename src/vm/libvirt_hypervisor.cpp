@@ -19,6 +19,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace runvm::vm {
@@ -187,9 +188,11 @@ Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
     RUNVM_TRY(
         os::write_file_atomically(options_.root_folder + "/etc/qemu.conf", qemu_conf(options_), 0600, false));
 
-    OneCpu held;
     // What libvirt finds out differs with /dev/kvm in sight, and then from cpu to cpu.
-    std::string kind = spec.accelerator == "kvm" ? "kvm-cpu" + std::to_string(held.number()) : "tcg";
+    std::optional<OneCpu> held;
+    std::string kind = "tcg";
+    if (spec.accelerator == "kvm")
+        kind = "kvm-cpu" + std::to_string(held.emplace().number());
     CapabilityCache cache(options_.cache_folder.empty() ? "" : options_.cache_folder + "/" + kind,
                           options_.root_folder);
     cache.fetch();

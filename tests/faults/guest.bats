@@ -110,7 +110,7 @@ assert_create_fails() {
     local creator=$! pid most_kib=0 now_kib
     while kill -0 "$creator" 2>/dev/null; do
         for pid in $(monitor_pids); do
-            now_kib=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null)
+            now_kib=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) || true
             if ((${now_kib:-0} > most_kib)); then most_kib=$now_kib; fi
         done
         sleep 0.5

@@ -11,7 +11,7 @@ namespace {
 using Ordered = nlohmann::ordered_json; // in the order of runc's structs
 
 Ordered mount(const char* destination, const char* type, const char* source,
-              std::vector<std::string> options) {
+              const std::vector<std::string>& options) {
     Ordered entry = {{"destination", destination}, {"type", type}, {"source", source}};
     if (!options.empty())
         entry["options"] = options;

@@ -116,7 +116,8 @@ kj::Promise<AgentPorts> open_serial_ports(kj::AsyncIoContext& io, os::Fd control
                       accept_one(io, std::move(streams_listener)));
 }
 
-kj::Promise<AgentPorts> open_vsock_ports(kj::AsyncIoContext& io, uint32_t cid, std::string secret_hex) {
+kj::Promise<AgentPorts> open_vsock_ports(kj::AsyncIoContext& io, uint32_t cid,
+                                         const std::string& secret_hex) {
     return shake_both(open_vsock_port(io, cid, vsock_control_port, secret_hex),
                       open_vsock_port(io, cid, vsock_streams_port, secret_hex));
 }

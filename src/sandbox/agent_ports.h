@@ -24,7 +24,7 @@ kj::Promise<AgentPorts> open_serial_ports(kj::AsyncIoContext& io, os::Fd control
                                           os::Fd streams_listener);
 
 /// vsock: the agent listens; any process of the host could connect to it, so it wants `secret_hex` first.
-kj::Promise<AgentPorts> open_vsock_ports(kj::AsyncIoContext& io, uint32_t cid, std::string secret_hex);
+kj::Promise<AgentPorts> open_vsock_ports(kj::AsyncIoContext& io, uint32_t cid, const std::string& secret_hex);
 
 /// 64 hexadecimal digits from the kernel's random numbers.
 Result<std::string> make_secret();

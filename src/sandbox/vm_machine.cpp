@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 
 namespace runvm::sandbox {
@@ -23,9 +22,6 @@ constexpr size_t console_lines_in_errors = 20;
 constexpr uint32_t default_boot_timeout_ms = 60000;
 // libvirt tells why a machine ended a little after its process did.
 constexpr auto qemu_word_time = 500 * kj::MILLISECONDS;
-// What a hostile guest may make us hold and look at.
-constexpr uint64_t agent_traversal_limit_words = 512U << 10U;
-constexpr uint64_t agent_flow_limit_words = 64U << 10U;
 
 std::string in_sandbox(const char* name) {
     return std::string(vm::monitor_path::sandbox) + "/" + name;
@@ -40,39 +36,7 @@ std::string make_uuid(const std::string& secret) {
            "-" + hex.substr(20, 12);
 }
 
-int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-capnp::ReaderOptions agent_reader_options() {
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = agent_traversal_limit_words;
-    options.nestingLimit = 16;
-    return options;
-}
-
 } // namespace
-
-// The RPC session on the control port.
-struct VmMachine::Session {
-    explicit Session(kj::Own<kj::AsyncIoStream> port)
-        : stream(kj::mv(port)), network(*stream, capnp::rpc::twoparty::Side::CLIENT, agent_reader_options()),
-          rpc(capnp::makeRpcClient(network)) {
-        rpc.setFlowLimit(agent_flow_limit_words);
-    }
-    protocol::Agent::Client agent() {
-        capnp::MallocMessageBuilder message(8);
-        auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
-        vat.setSide(capnp::rpc::twoparty::Side::SERVER);
-        return rpc.bootstrap(vat).castAs<protocol::Agent>();
-    }
-
-    kj::Own<kj::AsyncIoStream> stream;
-    capnp::TwoPartyVatNetwork network;
-    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
-};
 
 VmMachine::VmMachine(kj::AsyncIoContext& io, MakeHypervisor make_hypervisor)
     : io_(io), make_hypervisor_(std::move(make_hypervisor)), tasks_(*this) {}
@@ -228,21 +192,12 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
 
 kj::Promise<std::unique_ptr<Guest>> VmMachine::connect_agent(AgentPorts ports) {
     step_ = "greet the guest's agent";
-    session_ = kj::heap<Session>(kj::mv(ports.control));
-    protocol::Agent::Client agent = session_->agent();
-    auto hello = agent.helloRequest();
-    hello.setProtocolVersion(protocol::AGENT_PROTOCOL_VERSION);
-    hello.setHostTimeNs(now_ns());
-    auto streams = kj::mv(ports.streams);
-    return hello.send().then([this, agent, streams = kj::mv(streams)](
-                                 capnp::Response<protocol::Agent::HelloResults>&& answer) mutable {
-        if (auto greeted = channel::to_result(answer.getError()); !greeted)
-            KJ_FAIL_REQUIRE("the agent refused the session", greeted.error().to_string().c_str());
-        KJ_REQUIRE(answer.getProtocolVersion() == protocol::AGENT_PROTOCOL_VERSION,
-                   "the agent speaks another version of the protocol; rebuild the guest image");
-        auto relay = std::make_unique<channel::StreamRelay>(io_.unixEventPort, kj::mv(streams));
-        return std::make_unique<Guest>(Guest{kj::mv(agent), std::move(relay)});
-    });
+    session_ = kj::heap<AgentSession>(kj::mv(ports.control));
+    return session_->greet().then(
+        [this, streams = kj::mv(ports.streams)](protocol::Agent::Client&& agent) mutable {
+            auto relay = std::make_unique<channel::StreamRelay>(io_.unixEventPort, kj::mv(streams));
+            return std::make_unique<Guest>(Guest{kj::mv(agent), std::move(relay)});
+        });
 }
 
 Error VmMachine::boot_error(const kj::Exception& exception, uint32_t limit_ms) const {

@@ -2,6 +2,7 @@
 // The real machine: libvirt's QEMU, virtiofsd, the guest's console and the ports to its agent.
 
 #include "sandbox/agent_ports.h"
+#include "sandbox/agent_session.h"
 #include "sandbox/machine.h"
 #include "sandbox/machine_thread.h"
 #include "vm/console.h"
@@ -9,7 +10,6 @@
 #include "vm/qemu_uid.h"
 #include "vm/virtiofsd.h"
 
-#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
 #include <map>
@@ -39,7 +39,6 @@ public:
     pid_t virtiofsd_pid() const override { return virtiofsd_.pid; }
 
 private:
-    struct Session;
     struct Listeners {
         os::Fd console;
         os::Fd control;
@@ -72,7 +71,7 @@ private:
     vm::ConsoleRing console_;
     std::unique_ptr<vm::Hypervisor> hypervisor_;
     std::map<std::string, std::vector<std::string>> shares_; ///< container to share names
-    kj::Own<Session> session_;
+    kj::Own<AgentSession> session_;
     kj::Own<kj::PromiseFulfiller<void>> boot_failed_;
     kj::TaskSet tasks_;
     /// Made once the root has been entered, which wants a process with one thread. Last: it ends before what

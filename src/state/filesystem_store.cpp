@@ -276,8 +276,7 @@ Result<Container> FilesystemStore::load(const std::string& id) {
         return with_container(folder_error(std::move(folder).error(), path), id);
     auto text = read_file_at(folder->get(), state_name, path);
     auto config = read_file_at(folder->get(), config_name, path);
-    bool deleted = !is_still_at(folder->get(), path);
-    if ((!text || !config) && deleted)
+    if (!is_still_at(folder->get(), path)) // deleted meanwhile: one of the files may have been gone already
         return with_container(not_found(), id);
     if (!text)
         return with_container(std::move(text).error(), id);

@@ -1,5 +1,6 @@
 #include "oci/state_json.h"
 
+#include "core/time.h"
 #include "oci/go_json.h"
 
 #include <nlohmann/json.hpp>
@@ -8,8 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <ctime>
 #include <memory>
 
 namespace runvm::oci {
@@ -97,24 +96,6 @@ std::string list_table(const std::vector<state::Container>& containers) {
         table += row.back() + "\n";
     }
     return table;
-}
-
-std::string format_time(int64_t ns_since_epoch) {
-    constexpr int64_t ns_per_second = 1'000'000'000;
-    int64_t ns = ns_since_epoch % ns_per_second;
-    if (ns < 0)
-        ns += ns_per_second;
-    std::time_t seconds = (ns_since_epoch - ns) / ns_per_second;
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    std::array<char, 40> buffer{};
-    std::string text(buffer.data(), std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%S", &utc));
-    if (ns != 0) {
-        std::snprintf(buffer.data(), buffer.size(), ".%09lld", static_cast<long long>(ns));
-        text += buffer.data();
-        text.erase(text.find_last_not_of('0') + 1);
-    }
-    return text + "Z";
 }
 
 } // namespace runvm::oci

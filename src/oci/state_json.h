@@ -17,7 +17,4 @@ std::string list_json(const std::vector<state::Container>& containers);
 /// `list`: a table with a heading.
 std::string list_table(const std::vector<state::Container>& containers);
 
-/// RFC 3339 in UTC with nanoseconds, without trailing zeros: Go's time.RFC3339Nano.
-std::string format_time(int64_t ns_since_epoch);
-
 } // namespace runvm::oci

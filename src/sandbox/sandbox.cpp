@@ -1,6 +1,7 @@
 #include "sandbox/sandbox.h"
 
 #include "sandbox/agent_call.h"
+#include "sandbox/event_log.h"
 #include "state/store.h"
 
 #include <capnp/message.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 
 namespace runvm::sandbox {
 
@@ -66,6 +68,7 @@ Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
     RUNVM_TRY(state::check_id(id_));
     if (config.getAgentTimeoutMs() > 0)
         agent_timeout_ms_ = config.getAgentTimeoutMs();
+    log_level_ = config.getLogLevel().cStr();
     set_state(State::BOOTING);
 
     auto begin = timer_.now();
@@ -540,6 +543,8 @@ void Sandbox::emit(const std::string& container, const std::string& exec,
     event.setContainerId(container);
     event.setExecId(exec);
     fill(event);
+    if (auto line = event_line(event, log_level_))
+        std::fputs(line->c_str(), stderr);
     auto listeners = listeners_; // one may remove itself
     for (auto& [key, listener] : listeners)
         listener(event);

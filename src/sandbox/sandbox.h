@@ -115,6 +115,7 @@ private:
     Machine& machine_;
     std::function<void(std::string)> on_over_;
     std::string id_;
+    std::string log_level_;
     protocol::SandboxState state_ = protocol::SandboxState::CREATED;
     std::optional<Error> failure_; ///< why the machine is over, for calls that come too late
     std::unique_ptr<Guest> guest_;

@@ -90,13 +90,6 @@ TEST(list, table) {
               "2026-11-21T22:21:24.506507081Z   root\n");
 }
 
-TEST(format_time, has_no_trailing_zeros) {
-    EXPECT_EQ(format_time(0), "1970-01-01T00:00:00Z");
-    EXPECT_EQ(format_time(1'500'000'000), "1970-01-01T00:00:01.5Z");
-    EXPECT_EQ(format_time(1'000'000'001), "1970-01-01T00:00:01.000000001Z");
-    EXPECT_EQ(format_time(-1), "1969-12-31T23:59:59.999999999Z");
-}
-
 TEST(log_line, json) {
     EXPECT_EQ(log_line_json("error", "a \"b\" <c>\n", "2026-11-21T22:21:27Z"),
               R"({"level":"error","msg":"a \"b\" \u003cc\u003e\n","time":"2026-11-21T22:21:27Z"})"

@@ -1,0 +1,26 @@
+#pragma once
+// The RPC session with the guest's agent on its control port, and the limits of what a hostile guest can make us
+// hold and look at in it.
+
+#include "protocol/agent.capnp.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+namespace runvm::sandbox {
+
+class AgentSession {
+public:
+    /// `port` has gone through its handshake.
+    explicit AgentSession(kj::Own<kj::AsyncIoStream> port);
+
+    /// The session's first call. Fails if the agent refuses it or speaks another version of the protocol.
+    kj::Promise<protocol::Agent::Client> greet();
+
+private:
+    kj::Own<kj::AsyncIoStream> port_;
+    capnp::TwoPartyVatNetwork network_;
+    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+};
+
+} // namespace runvm::sandbox

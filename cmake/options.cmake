@@ -1,6 +1,6 @@
 # Compiler settings that every target of ours shares.
 add_library(runvm_options INTERFACE)
-target_compile_options(runvm_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror=return-type
+target_compile_options(runvm_options INTERFACE -Wall -Wextra -Wshadow -Werror=return-type
     -fstack-protector-strong
     # False alarms of gcc 12 and 13 in kj::Maybe under -O2 (gcc bug 105562 and its kin).
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
@@ -13,7 +13,8 @@ else()
     target_compile_definitions(runvm_options INTERFACE $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
 endif()
 if(RUNVM_FUZZ)
-    target_compile_options(runvm_options INTERFACE -fsanitize=fuzzer-no-link)
+    target_compile_options(runvm_options INTERFACE -fsanitize=fuzzer-no-link
+        -fsanitize-coverage-ignorelist=${CMAKE_SOURCE_DIR}/tests/fuzz/coverage_ignored.txt)
 endif()
 if(RUNVM_COVERAGE)
     target_compile_options(runvm_options INTERFACE --coverage)

@@ -11,6 +11,7 @@
 
 #include <kj/async-unix.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

@@ -8,6 +8,7 @@
 
 #include <sys/mount.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

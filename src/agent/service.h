@@ -7,6 +7,8 @@
 
 #include <kj/timer.h>
 
+#include <cstdint>
+
 namespace runvm::agent {
 
 // capnp's generated servers have virtual functions and no virtual destructor: they are owned by their own

@@ -6,6 +6,8 @@
 
 #include <kj/async-unix.h>
 
+#include <cstdint>
+
 namespace runvm::agent {
 
 class Sessions {

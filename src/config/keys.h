@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <variant>

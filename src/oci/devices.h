@@ -4,6 +4,8 @@
 #include "oci/config.h"
 #include "oci/document.h"
 
+#include <cstdint>
+
 namespace runvm::oci {
 
 /// True if a node with these numbers, made in the guest, is what its maker expects: a device that every Linux

@@ -4,6 +4,8 @@
 #include "oci/config.h"
 #include "oci/document.h"
 
+#include <cstdint>
+
 namespace runvm::oci {
 
 /// The namespaces that a config.json lists.

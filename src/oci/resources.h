@@ -4,6 +4,8 @@
 #include "oci/config.h"
 #include "oci/document.h"
 
+#include <cstdint>
+
 namespace runvm::oci {
 
 void read_resources(const Value& resources, protocol::Resources::Builder built, HostPlan& plan);

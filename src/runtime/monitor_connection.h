@@ -10,6 +10,7 @@
 #include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

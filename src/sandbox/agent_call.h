@@ -7,6 +7,7 @@
 #include <capnp/capability.h>
 #include <kj/timer.h>
 
+#include <cstdint>
 #include <string>
 
 namespace runvm::sandbox {

@@ -8,6 +8,7 @@
 #include <kj/async-io.h>
 #include <kj/timer.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -13,6 +13,7 @@
 #include <kj/async.h>
 #include <kj/timer.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

@@ -12,6 +12,7 @@
 
 #include <kj/async-io.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 

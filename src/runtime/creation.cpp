@@ -15,8 +15,10 @@ namespace runvm::runtime {
 
 namespace {
 
-// What the guest's kernel and agent need besides the containers' memory (docs/performance.md).
-constexpr uint64_t guest_overhead_mib = 160;
+// What the guest's kernel and agent need besides the container's memory: a part of it, for the pages' own
+// records and reserves, and a constant (docs/performance.md, "Memory").
+constexpr uint64_t guest_overhead_mib = 112;
+constexpr uint64_t guest_overhead_divisor = 16;
 constexpr uint64_t smallest_guest_mib = 256;
 constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr uint64_t mib = 1024 * 1024;
@@ -30,7 +32,8 @@ int64_t now_ns() {
 uint64_t guest_memory_mib(const config::Config::Hypervisor& hypervisor, uint64_t limit_bytes) {
     if (limit_bytes == 0)
         return hypervisor.memory_mib;
-    return std::max(smallest_guest_mib, (limit_bytes + mib - 1) / mib + guest_overhead_mib);
+    uint64_t limit_mib = (limit_bytes + mib - 1) / mib;
+    return std::max(smallest_guest_mib, limit_mib + limit_mib / guest_overhead_divisor + guest_overhead_mib);
 }
 
 void kill_and_wait(const os::Spawned& process) {

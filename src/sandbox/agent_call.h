@@ -19,17 +19,17 @@ kj::Promise<Result<capnp::Response<T>>> ask(kj::Timer& timer, uint32_t limit_ms,
     using Answer = capnp::Response<T>;
     kj::Promise<Answer> answer = kj::mv(call);
     return timer.timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(answer))
-        .then(
-            [](Answer&& response) -> Result<Answer> {
-                RUNVM_TRY(channel::to_result(response.getError()));
-                return kj::mv(response);
-            },
-            [name, limit_ms](kj::Exception&& exception) -> Result<Answer> {
-                if (exception.getType() == kj::Exception::Type::OVERLOADED)
-                    return Error(ErrorKind::timeout, std::string("the guest did not answer ") + name +
-                                                         " within " + std::to_string(limit_ms) + " ms");
-                return channel::from_exception(exception, name);
-            });
+        .then([](Answer&& response) -> Result<Answer> {
+            RUNVM_TRY(channel::to_result(response.getError()));
+            return kj::mv(response);
+        })
+        // Behind the reading, which throws when the answer is malformed.
+        .catch_([name, limit_ms](kj::Exception&& exception) -> Result<Answer> {
+            if (exception.getType() == kj::Exception::Type::OVERLOADED)
+                return Error(ErrorKind::timeout, std::string("the guest did not answer ") + name +
+                                                     " within " + std::to_string(limit_ms) + " ms");
+            return channel::from_exception(exception, name);
+        });
 }
 
 /// The same where only the error matters.

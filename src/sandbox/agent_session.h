@@ -1,6 +1,6 @@
 #pragma once
-// The RPC session with the guest's agent on its control port, and the limits of what a hostile guest can make us
-// hold and look at in it.
+// The RPC session with the guest's agent on its control port, and the limits of what a hostile guest can make
+// us hold and look at in it.
 
 #include "protocol/agent.capnp.h"
 

@@ -29,10 +29,13 @@ Exit checked_exit(protocol::ExitStatus::Reader status, const std::map<channel::S
         exit.signaled = false;
         exit.value = highest_exit_code;
     }
+    auto unheard = streams;
     for (auto stream : status.getStreams()) {
-        auto known = streams.find(stream.getStream());
-        if (known != streams.end() && exit.streams.size() < streams.size())
-            exit.streams.push_back({known->second, stream.getBytes()});
+        auto known = unheard.find(stream.getStream());
+        if (known == unheard.end())
+            continue;
+        exit.streams.push_back({known->second, stream.getBytes()});
+        unheard.erase(known);
     }
     return exit;
 }

@@ -30,8 +30,8 @@ struct Exit {
 /// The end that is reported for a process whose machine is gone.
 Exit killed_with_machine();
 
-/// What the guest says of an end, checked: a value out of range becomes 255, a stream that is not of
-/// `streams` is dropped. `streams`: stream number to descriptor.
+/// What the guest says of an end, checked: a value out of range becomes 255; a stream that is not of
+/// `streams`, or is named again, is dropped. `streams`: stream number to descriptor.
 Exit checked_exit(protocol::ExitStatus::Reader status, const std::map<channel::StreamId, uint32_t>& streams);
 
 void write_exit(const Exit& exit, protocol::ExitStatus::Builder out);

@@ -54,7 +54,7 @@ Sandbox::Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::str
 Sandbox::~Sandbox() = default;
 
 void Sandbox::taskFailed(kj::Exception&& exception) {
-    machine_over("internal error: " + std::string(exception.getDescription().cStr()));
+    machine_over(channel::from_exception(exception, "internal error").to_string());
 }
 
 void Sandbox::set_state(State state) {
@@ -251,17 +251,18 @@ void Sandbox::watch(const ProcessPtr& process) {
     auto request = guest_->agent.waitRequest();
     request.setId(process->container_id);
     request.setExecId(process->exec_id);
-    tasks_.add(request.send().then(
-        [this, process](capnp::Response<protocol::Agent::WaitResults>&& answer) {
-            if (auto error = channel::to_result(answer.getError()); !error) {
-                machine_over("the guest cannot say how a process ended: " + error.error().to_string());
-                return;
-            }
-            end_process(process, checked_exit(answer.getStatus(), process->streams));
-        },
-        [this](kj::Exception&& exception) {
-            machine_over(channel::from_exception(exception, "the agent's session").to_string());
-        }));
+    tasks_.add(request.send()
+                   .then([this, process](capnp::Response<protocol::Agent::WaitResults>&& answer) {
+                       if (auto error = channel::to_result(answer.getError()); !error)
+                           machine_over("the guest cannot say how a process ended: " +
+                                        error.error().to_string());
+                       else
+                           end_process(process, checked_exit(answer.getStatus(), process->streams));
+                   })
+                   // Behind the reading, which throws when the answer is malformed.
+                   .catch_([this](kj::Exception&& exception) {
+                       machine_over(channel::from_exception(exception, "the agent's session").to_string());
+                   }));
 }
 
 void Sandbox::end_process(const ProcessPtr& process, Exit exit) {

@@ -130,13 +130,13 @@ Result<Process*> Sandbox::find_live(const std::string& id, const std::string& ex
 }
 
 // Ties the process's streams to numbers of their own and tells the agent, in `out`, which is which.
-void Sandbox::carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out) {
+Result<void> Sandbox::carry(Process& process, std::vector<StreamEndpoint> streams,
+                            protocol::Process::Builder out) {
     using Direction = protocol::StreamBinding::Direction;
     auto bindings = out.initStreams(streams.size());
     for (unsigned i = 0; i < streams.size(); ++i) {
         StreamEndpoint& stream = streams[i];
         channel::StreamId number = next_stream_++;
-        process.streams.emplace(number, stream.fd);
         bindings[i].setFd(stream.fd);
         bindings[i].setDirection(stream.direction);
         bindings[i].setStream(number);
@@ -151,8 +151,15 @@ void Sandbox::carry(Process& process, std::vector<StreamEndpoint> streams, proto
         } else {
             sink = std::move(stream.end);
         }
-        guest_->relay->attach(number, std::move(source), std::move(sink));
+        try {
+            guest_->relay->attach(number, std::move(source), std::move(sink));
+        } catch (const kj::Exception&) {
+            return Error(ErrorKind::invalid_argument, "descriptor " + std::to_string(stream.fd) +
+                                                          " of the process is no pipe, socket or terminal");
+        }
+        process.streams.emplace(number, stream.fd);
     }
+    return {};
 }
 
 void Sandbox::drop_streams(Process& process) {
@@ -170,13 +177,14 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
         return failed(*failure_);
     if (containers_.count(id) != 0)
         return failed(Error(ErrorKind::already_exists, "the sandbox has a container " + id + " already"));
+    // First: a malformed message throws here.
+    auto copy = kj::heap<Copied<protocol::Container>>(container);
     ContainerRecord record;
     record.id = id;
     record.init = std::make_shared<Process>(id, "");
     containers_.emplace(id, std::move(record));
     wake_process_waiters();
 
-    auto copy = kj::heap<Copied<protocol::Container>>(container);
     return when_booted().then([this, id, copy = kj::mv(copy), shares = std::move(shares),
                                streams =
                                    std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
@@ -205,7 +213,11 @@ Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Contain
     auto request = guest_->agent.createContainerRequest();
     request.setId(id);
     request.setContainer(container);
-    carry(*containers_.at(id).init, std::move(streams), request.getContainer().getProcess());
+    auto carried = carry(*containers_.at(id).init, std::move(streams), request.getContainer().getProcess());
+    if (!carried) {
+        discard(id);
+        return kj::mv(carried);
+    }
     return tell(timer_, agent_timeout_ms_, "createContainer", request.send())
         .then([this, id, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
             if (answer)
@@ -271,16 +283,9 @@ void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
     process->end(std::move(exit));
     emit(process->container_id, process->exec_id,
          [&](protocol::Event::Builder event) { write_exit(process->exit(), event.initProcessExited()); });
-    // What it wrote may still be on its way to the shim's pipes: the machine stays until then.
-    for (const auto& [number, fd] : process->streams) {
-        if (!guest_)
-            break;
-        ++open_streams_;
-        tasks_.add(guest_->relay->ended(number).then([this] {
-            --open_streams_;
-            leave_if_idle();
-        }));
-    }
+    for (const auto& [number, fd] : process->streams)
+        if (guest_)
+            await_end_of_stream(number);
     if (guest_ && !process->exec_id.empty()) {
         auto request = guest_->agent.forgetProcessRequest();
         request.setId(process->container_id);
@@ -288,6 +293,25 @@ void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
         tasks_.add(tell(timer_, agent_timeout_ms_, "forgetProcess", request.send()).ignoreResult());
     }
     leave_if_idle();
+}
+
+// What an ended process wrote may still be on its way to the shim's pipes: the machine stays until then. Not
+// for ever, though, as it is the guest that says when a stream is over; a shim that still reads keeps the
+// machine too.
+void Sandbox::await_end_of_stream(channel::StreamId number) {
+    auto over = guest_->relay->ended(number)
+                    .then([this, number] {
+                        if (guest_)
+                            guest_->relay->detach(number);
+                    })
+                    .catch_([](kj::Exception&&) {}) // the relay went with its guest
+                    .fork();
+    ++open_streams_;
+    tasks_.add(over.addBranch().exclusiveJoin(timer_.afterDelay(linger_ms * kj::MILLISECONDS)).then([this] {
+        --open_streams_;
+        leave_if_idle();
+    }));
+    tasks_.add(over.addBranch());
 }
 
 Promised<void> Sandbox::start_container(const std::string& id) {
@@ -314,36 +338,37 @@ Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id,
     auto live = find_live(id, "");
     if (!live)
         return failed(std::move(live).error());
-    ContainerRecord& record = containers_.at(id);
+    auto request = guest_->agent.execRequest();
+    request.setId(id);
+    request.setExecId(exec_id);
+    request.setProcess(process);
+    request.setCgroup(cgroup);
     auto child = std::make_shared<Process>(id, exec_id);
-    if (!record.execs.emplace(exec_id, child).second)
+    if (!containers_.at(id).execs.emplace(exec_id, child).second)
         return failed(Error(ErrorKind::already_exists, "container " + id + " has a process " + exec_id));
     wake_process_waiters();
-    return exec_in_guest(child, process, cgroup, std::move(streams));
+    if (auto carried = carry(*child, std::move(streams), request.getProcess()); !carried) {
+        discard_exec(child);
+        return kj::mv(carried);
+    }
+    return tell(timer_, agent_timeout_ms_, "exec", request.send())
+        .then([this, child](Result<void>&& answer) -> Result<void> {
+            if (!answer) {
+                discard_exec(child);
+                return kj::mv(answer);
+            }
+            child->created = true;
+            watch(child);
+            return {};
+        });
 }
 
-Promised<void> Sandbox::exec_in_guest(const ProcessPtr& process, protocol::Process::Reader spec,
-                                      const std::string& cgroup, std::vector<StreamEndpoint> streams) {
-    auto request = guest_->agent.execRequest();
-    request.setId(process->container_id);
-    request.setExecId(process->exec_id);
-    request.setProcess(spec);
-    request.setCgroup(cgroup);
-    carry(*process, std::move(streams), request.getProcess());
-    return tell(timer_, agent_timeout_ms_, "exec", request.send())
-        .then([this, process](Result<void>&& answer) -> Result<void> {
-            if (answer) {
-                process->created = true;
-                watch(process);
-                return {};
-            }
-            drop_streams(*process);
-            process->end(killed_with_machine());
-            auto record = containers_.find(process->container_id);
-            if (record != containers_.end())
-                record->second.execs.erase(process->exec_id);
-            return kj::mv(answer);
-        });
+void Sandbox::discard_exec(const ProcessPtr& process) {
+    drop_streams(*process);
+    process->end(killed_with_machine());
+    auto record = containers_.find(process->container_id);
+    if (record != containers_.end())
+        record->second.execs.erase(process->exec_id);
 }
 
 Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id, int signal, bool all) {
@@ -414,6 +439,8 @@ Promised<void> Sandbox::pause() {
         return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
     return machine_.suspend().then([this](Result<void>&& answer) -> Result<void> {
         RUNVM_TRY(answer);
+        if (failure_)
+            return *failure_; // over meanwhile
         set_state(State::PAUSED);
         emit("", "", [](protocol::Event::Builder event) { event.setPaused(); });
         return {};
@@ -425,6 +452,8 @@ Promised<void> Sandbox::resume() {
         return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
     return machine_.resume().then([this](Result<void>&& answer) -> Result<void> {
         RUNVM_TRY(answer);
+        if (failure_)
+            return *failure_; // over meanwhile
         set_state(State::RUNNING);
         emit("", "", [](protocol::Event::Builder event) { event.setResumed(); });
         return {};
@@ -560,7 +589,6 @@ void Sandbox::machine_over(const std::string& reason) {
     // The promises that this may be called from belong to the guest: it goes in the next turn.
     tasks_.add(kj::evalLater([this, guest = std::move(guest_)]() mutable {
         guest.reset();
-        open_streams_ = 0;
         leave_if_idle();
     }));
     for (auto& [id, record] : containers_) {

@@ -93,17 +93,17 @@ private:
     Promised<void> when_booted();
     Result<ContainerRecord*> find(const std::string& id);
     Result<Process*> find_live(const std::string& id, const std::string& exec_id);
-    void carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
+    Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
     Promised<void> create_in_guest(const std::string& id, protocol::Container::Reader container,
                                    std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
     Result<void> created(const std::string& id, const std::vector<std::string>& readonly_shares);
-    Promised<void> exec_in_guest(const ProcessPtr& process, protocol::Process::Reader spec,
-                                 const std::string& cgroup, std::vector<StreamEndpoint> streams);
     void discard(const std::string& id);
+    void discard_exec(const ProcessPtr& process);
     void watch(const ProcessPtr& process);
     void kill_if_orphaned(const ProcessPtr& process);
     void end_process(const ProcessPtr& process, Exit exit);
+    void await_end_of_stream(channel::StreamId number);
     void wake_process_waiters();
     Promised<ProcessPtr> wait_for_process(const std::string& id, const std::string& exec_id);
     void set_state(protocol::SandboxState state);

@@ -87,7 +87,7 @@ TEST_F(Bundles, docker_exec) {
     HostPlan plan;
     auto result = plan_process(text, "process.json", config, built, plan);
     ASSERT_TRUE(result) << result.error().to_string();
-    EXPECT_EQ(built.getArgs()[0], "/bin/busybox");
+    EXPECT_EQ(built.asReader().getArgs()[0], "/bin/busybox");
     EXPECT_TRUE(built.hasSeccomp()) << "an exec gets the container's profile";
     EXPECT_TRUE(plan.notes.empty());
 }

@@ -16,7 +16,7 @@ Result<KernelOptions> boot_guest();
 /// Prints an error and powers the machine off.
 [[noreturn]] void give_up(const std::string& why);
 
-/// Kills every process but the agent, unmounts the host's files, and powers the machine off.
+/// Kills every process but the agent and powers the machine off.
 [[noreturn]] void power_off();
 
 } // namespace runvm::agent

@@ -3,6 +3,9 @@
 #include "agent/console.h"
 #include "agent/syscalls.h"
 #include "agent/terminal.h"
+#include "os/file.h"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <csignal>
@@ -131,11 +134,16 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container,
     if (!cgroup)
         return Answer(std::move(cgroup).error());
     container->cgroup.emplace(std::move(*cgroup));
+    if (Result<void> held = SharedFolder::hold(container->id, description); !held)
+        return Answer(std::move(held).error());
     Result<Launched> launched =
         launcher_.launch_container(container->id, description, container->namespaces, *container->cgroup);
     if (!launched)
         return Answer(std::move(launched).error());
     container->init = adopt(*launched, container, "");
+    // One that has ended already has done next to nothing with its mounts.
+    if (auto mounts = os::open_file("/proc/" + std::to_string(launched->pid) + "/ns/mnt", O_RDONLY))
+        container->mount_namespace = std::move(*mounts);
     container->channel = launched->channel;
     return await_ready(container->init, launched->channel)
         .then([this, container, description,

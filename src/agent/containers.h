@@ -30,7 +30,8 @@ struct Container {
     uint64_t namespaces = 0;
     uint64_t personality = 0;
     std::optional<Cgroup> cgroup;
-    ProcessPtr init; ///< empty until it has been launched
+    ProcessPtr init;        ///< empty until it has been launched
+    os::Fd mount_namespace; ///< keeps its mounts when its processes have ended: see SharedFolder::hold
     std::shared_ptr<SetupChannel> channel;
     std::map<std::string, ProcessPtr> execs;
     kj::Maybe<kj::ForkedPromise<Result<void>>> removal; ///< while it is taken down
@@ -79,6 +80,8 @@ private:
     void finish(Process& process, const Container& container);
     kj::Promise<Result<void>> destroy(ContainerPtr container);
     kj::Promise<Result<void>> take_down(ContainerPtr container);
+    kj::Promise<bool> release_mounts(Container& container, kj::TimePoint deadline);
+    Result<void> remove_traces(Container& container);
     kj::Promise<bool> await_empty(ContainerPtr container, kj::TimePoint deadline);
     kj::Promise<void> discard(ProcessPtr process);
 
@@ -88,7 +91,8 @@ private:
     Launcher launcher_;
     SharedFolder shared_folder_;
     std::map<std::string, ContainerPtr> containers_;
-    std::map<pid_t, ProcessPtr> running_; ///< not yet reaped
+    std::map<pid_t, ProcessPtr> running_;                          ///< not yet reaped
+    std::map<pid_t, kj::Own<kj::PromiseFulfiller<bool>>> helpers_; ///< children that are no container's
     channel::StreamRelay* relay_ = nullptr;
     uint64_t session_ = 0;
     kj::TaskSet tasks_;

@@ -5,6 +5,7 @@
 #include "agent/syscalls.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -18,6 +19,11 @@ constexpr auto empty_check_interval = 2 * kj::MILLISECONDS;
 } // namespace
 
 void Containers::child_ended(pid_t pid, int wait_status) {
+    if (auto helper = helpers_.find(pid); helper != helpers_.end()) {
+        helper->second->fulfill(true);
+        helpers_.erase(helper);
+        return;
+    }
     auto found = running_.find(pid);
     if (found == running_.end())
         return; // an orphan
@@ -38,8 +44,7 @@ void Containers::child_ended(pid_t pid, int wait_status) {
 }
 
 /// The container's own process has been reaped. With a pid namespace of its own that was the last of its
-/// processes, because the kernel kills the others and has them reaped first; and the mount namespace went
-/// with them.
+/// processes, because the kernel kills the others and has them reaped first.
 kj::Promise<void> Containers::finish_init(ContainerPtr container) {
     auto emptied = [this, container]() -> kj::Promise<bool> {
         if ((container->namespaces & CLONE_NEWPID) != 0)
@@ -51,7 +56,6 @@ kj::Promise<void> Containers::finish_init(ContainerPtr container) {
     return emptied().then([this, container](bool is_empty) {
         if (!is_empty)
             log_line("container " + container->id + ": processes are left after its end");
-        shared_folder_.drop_unused_entries();
         finish(*container->init, *container);
     });
 }
@@ -141,19 +145,47 @@ kj::Promise<Result<void>> Containers::take_down(ContainerPtr container) {
             auto ended = container->init->when_ended().then([] { return true; });
             return timer_.atTime(deadline).then([] { return false; }).exclusiveJoin(kj::mv(ended));
         })
-        .then([this, container](bool is_over) -> Answer {
+        .then([this, container, deadline](bool is_over) -> kj::Promise<Answer> {
             if (!is_over)
-                return Error(ErrorKind::timeout,
-                             "processes of the container cannot be killed: they hang in the kernel");
-            RUNVM_TRY(container->cgroup->remove());
-            container->cgroup.reset();
-            if (container->init != nullptr)
-                detach_inputs(*container->init);
-            for (const auto& [id, process] : container->execs)
-                detach_inputs(*process);
-            shared_folder_.drop_unused_entries();
-            return {};
+                return Answer(Error(ErrorKind::timeout,
+                                    "processes of the container cannot be killed: they hang in the kernel"));
+            return release_mounts(*container, deadline).then([this, container](bool released) -> Answer {
+                if (!released)
+                    return Error(ErrorKind::timeout,
+                                 "the host does not answer the container's file requests");
+                return remove_traces(*container);
+            });
         });
+}
+
+/// In a process of its own, which a host that does not answer may keep; the last to hold the container's
+/// mounts.
+kj::Promise<bool> Containers::release_mounts(Container& container, kj::TimePoint deadline) {
+    Result<CloneResult> helper = clone_process(0, -1);
+    if (!helper) {
+        log_line(helper.error().to_string());
+        return false;
+    }
+    if (helper->pid == 0) {
+        close_all_but({container.mount_namespace.get()});
+        SharedFolder::release(container.id);
+        ::_exit(0);
+    }
+    container.mount_namespace.reset();
+    auto ended = kj::newPromiseAndFulfiller<bool>();
+    helpers_[helper->pid] = kj::mv(ended.fulfiller);
+    return timer_.atTime(deadline).then([] { return false; }).exclusiveJoin(kj::mv(ended.promise));
+}
+
+Result<void> Containers::remove_traces(Container& container) {
+    RUNVM_TRY(container.cgroup->remove());
+    container.cgroup.reset();
+    if (container.init != nullptr)
+        detach_inputs(*container.init);
+    for (const auto& [id, process] : container.execs)
+        detach_inputs(*process);
+    shared_folder_.drop_unused_entries();
+    return {};
 }
 
 kj::Promise<bool> Containers::await_empty(ContainerPtr container, kj::TimePoint deadline) {

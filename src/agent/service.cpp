@@ -83,8 +83,9 @@ kj::Promise<void> AgentService::exec(ExecContext context) {
 kj::Promise<void> AgentService::wait(WaitContext context) {
     auto params = context.getParams();
 #if CAPNP_VERSION < 1000000
-    // Nothing is lost if the host goes away, and a wait can be long. Later versions want it said in the schema,
-    // in words that this one does not know: there the wait of a lost session stays until its process ends.
+    // Nothing is lost if the host goes away, and a wait can be long. Later versions want it said in the
+    // schema, in words that this one does not know: there the wait of a lost session stays until its process
+    // ends.
     context.allowCancellation();
 #endif
     return containers_.wait(params.getId(), params.getExecId()).then([context](Result<Exit> exit) mutable {

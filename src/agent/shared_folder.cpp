@@ -3,8 +3,13 @@
 #include "agent/mounts.h"
 #include "os/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <ctime>
+#include <memory>
 
 namespace runvm::agent {
 
@@ -12,6 +17,7 @@ namespace {
 
 constexpr auto device_wait = 5 * kj::SECONDS;
 constexpr auto retry_interval = 10 * kj::MILLISECONDS;
+constexpr timespec settle_time = {0, 20'000'000};
 
 Result<void> mount_once() {
     RUNVM_ASSIGN(os::Fd tree, make_filesystem("virtiofs", SharedFolder::tag, 0, ""));
@@ -34,6 +40,39 @@ kj::Promise<Result<void>> SharedFolder::mount_until(kj::TimePoint deadline) {
     if (mounted_ || result.error().errno_value() != EINVAL || timer_.now() >= deadline)
         return std::move(result).context("mount the shared filesystem");
     return timer_.afterDelay(retry_interval).then([this, deadline] { return mount_until(deadline); });
+}
+
+Result<void> SharedFolder::hold(const std::string& container_id, protocol::Container::Reader container) {
+    auto hold_share = [&](capnp::Text::Reader share) -> Result<void> {
+        // O_DIRECTORY makes the kernel mount the submount.
+        auto found = os::open_file(of_container(container_id) + "/" + share.cStr(), O_PATH | O_DIRECTORY);
+        if (!found)
+            return std::move(found).context("find a share of the host").error();
+        return {};
+    };
+    RUNVM_TRY(hold_share(container.getRootfsShare()));
+    for (auto mount : container.getMounts())
+        if (mount.getShare().size() > 0 && !mount.getIsFile()) // a file is no submount
+            RUNVM_TRY(hold_share(mount.getShare()));
+    return {};
+}
+
+void SharedFolder::release(const std::string& container_id) {
+    // A server answers in the order of the queue (unless it was given more threads): with the first answer
+    // all reads of ended processes are answered, and their files' releases sent; with the second these are
+    // answered.
+    struct statfs info {};
+    for (int round = 0; round < 2; ++round)
+        (void)::statfs(path, &info);
+    ::nanosleep(&settle_time, nullptr);
+    std::string folder = of_container(container_id);
+    std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()), ::closedir);
+    while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..")
+            (void)::umount2((folder + "/" + name).c_str(),
+                            MNT_DETACH | UMOUNT_NOFOLLOW); // a file is no mount
+    }
 }
 
 void SharedFolder::drop_unused_entries() {

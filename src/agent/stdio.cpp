@@ -1,5 +1,6 @@
 #include "agent/stdio.h"
 
+#include "agent/syscalls.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -67,18 +68,6 @@ Result<void> add_socket(Stdio& stdio, int number, channel::StreamId stream) {
 
 Error bad_binding(uint32_t fd, const std::string& why) {
     return {ErrorKind::invalid_argument, "stream binding of descriptor " + std::to_string(fd) + ": " + why};
-}
-
-void close_all_but(std::vector<int> kept) {
-    std::sort(kept.begin(), kept.end());
-    unsigned first = 3;
-    for (int fd : kept) {
-        auto number = static_cast<unsigned>(fd);
-        if (number > first)
-            ::close_range(first, number - 1, 0);
-        first = std::max(first, number + 1);
-    }
-    ::close_range(first, ~0U, 0);
 }
 
 } // namespace

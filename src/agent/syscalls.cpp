@@ -5,7 +5,9 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace runvm::agent {
@@ -70,6 +72,20 @@ Result<void> send_signal(int pidfd, int signal) {
     if (errno == ESRCH)
         return Error(ErrorKind::process_finished, "the process has finished", ESRCH);
     return system_error("send signal " + std::to_string(signal));
+}
+
+void close_all_but(std::vector<int> kept) {
+    std::sort(kept.begin(), kept.end());
+    unsigned first = 3;
+    for (int fd : kept) {
+        if (fd < 0)
+            continue;
+        auto number = static_cast<unsigned>(fd);
+        if (number > first)
+            ::close_range(first, number - 1, 0);
+        first = std::max(first, number + 1);
+    }
+    ::close_range(first, ~0U, 0);
 }
 
 } // namespace runvm::agent

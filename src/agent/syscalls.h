@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace runvm::agent {
 
@@ -33,5 +34,8 @@ Result<void> join_namespaces(int fd, int flags, const std::string& name);
 
 /// pidfd_send_signal(2); process_finished if the process has ended.
 Result<void> send_signal(int pidfd, int signal);
+
+/// Closes every descriptor from 3 on but these; a negative one is none.
+void close_all_but(std::vector<int> kept);
 
 } // namespace runvm::agent

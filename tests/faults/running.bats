@@ -51,6 +51,28 @@ two_shims() { (($(shim_pids | wc -l) == 2)); }
 @test "SIGKILL to the shim" { running_struck shim; }
 @test "SIGKILL to the shim's init" { running_struck shim-init; }
 
+@test "a file server that answers late does not keep a process from ending" {
+    local servers
+    cp "$(program read-ahead -static)" "$ROOTFS/bin/read-ahead"
+    bundle read-ahead
+    "$(program subreaper)" "$BUNDLE/pid" "$BUNDLE/report" \
+        "$RUNTIME" --root "$ROOT" run --detach --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "$ID" \
+        </dev/null >"$BUNDLE/stdout" 2>"$BUNDLE/stderr" 3>&- &
+    SUBREAPER=$!
+    wait_until 60 grep -q ready "$BUNDLE/stdout"
+    mapfile -t servers < <(virtiofsd_pids)
+    kill -STOP "${servers[@]}"
+    # The process and its mounts go while a read of a file is on its way, which is too much for the kernel if these
+    # were the file's last mounts (src/agent/shared_folder.h).
+    runtime kill "$ID" TERM
+    sleep 1
+    kill -CONT "${servers[@]}" || true # it was not waited for
+    wait "$SUBREAPER"
+    assert_equal "$(cat "$BUNDLE/report")" "exited 3"
+    assert_over "$ID"
+    assert_cleared "$ID"
+}
+
 # stream_cut VICTIM: the machine dies while a foreground container writes as fast as it can.
 stream_cut() {
     bundle yes

@@ -13,12 +13,17 @@ class AgentSession {
 public:
     /// `port` has gone through its handshake.
     explicit AgentSession(kj::Own<kj::AsyncIoStream> port);
+    ~AgentSession() noexcept;
+    KJ_DISALLOW_COPY(AgentSession);
 
     /// The session's first call. Fails if the agent refuses it or speaks another version of the protocol.
     kj::Promise<protocol::Agent::Client> greet();
 
 private:
+    class Answers;
+
     kj::Own<kj::AsyncIoStream> port_;
+    kj::Own<Answers> answers_;
     capnp::TwoPartyVatNetwork network_;
     capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
 };

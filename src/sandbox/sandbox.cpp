@@ -253,6 +253,7 @@ void Sandbox::discard(const std::string& id) {
                        .then([this, id](Result<void>&&) { machine_.detach_shares(id); }));
     }
     init->end(killed_with_machine());
+    leave_if_idle();
 }
 
 // Waits for the end of a process in the guest, and sees to it that somebody on the host stands for it.

@@ -236,8 +236,8 @@ private:
             if (stream == nullptr || !stream->source)
                 continue;
             stream->queued = false;
-            size_t room =
-                std::min<size_t>(mux_.sendable(id), send_buffer_.size() - filled - frame_header_bytes);
+            size_t room = std::min<size_t>(
+                {mux_.sendable(id), max_payload_bytes, send_buffer_.size() - filled - frame_header_bytes});
             if (room == 0)
                 continue; // on_progress queues it again
             uint8_t* header = send_buffer_.begin() + filled;

@@ -13,6 +13,7 @@ constexpr uint64_t traversal_limit_words = 8U << 20U; // a config.json of 16 MiB
 constexpr uint64_t flow_limit_words = 16U << 20U;
 constexpr uint32_t max_shares = 4096;
 constexpr uint32_t max_streams = 1024;
+constexpr auto accept_retry = 100 * kj::MILLISECONDS;
 
 // Writes the outcome of a call into its results' `error`.
 template <class Context>
@@ -398,10 +399,14 @@ void Server::listen(os::Fd socket) {
 
 kj::Promise<void> Server::accept_all(kj::Own<kj::ConnectionReceiver> receiver) {
     auto accepted = receiver->accept();
-    return accepted.then([this, receiver = kj::mv(receiver)](kj::Own<kj::AsyncIoStream>&& stream) mutable {
-        serve(stream.downcast<kj::AsyncCapabilityStream>(), false);
-        return accept_all(kj::mv(receiver));
-    });
+    return accepted
+        .then([this](kj::Own<kj::AsyncIoStream>&& stream) -> kj::Promise<void> {
+            serve(stream.downcast<kj::AsyncCapabilityStream>(), false);
+            return kj::READY_NOW;
+        })
+        // No descriptor was free: the caller waits until one is.
+        .catch_([this](kj::Exception&&) { return io_.getTimer().afterDelay(accept_retry); })
+        .then([this, receiver = kj::mv(receiver)]() mutable { return accept_all(kj::mv(receiver)); });
 }
 
 } // namespace runvm::sandbox

@@ -59,6 +59,14 @@ protected:
         return streams;
     }
 
+    // epoll does not watch it.
+    static std::vector<StreamEndpoint> take_null_stream() {
+        std::vector<StreamEndpoint> streams;
+        streams.push_back({1, protocol::StreamBinding::Direction::FROM_PROCESS,
+                           os::Fd(::open("/dev/null", O_WRONLY | O_CLOEXEC))});
+        return streams;
+    }
+
     void create(const std::string& id) {
         auto created = wait(begin_create(id));
         ASSERT_TRUE(created) << created.error().to_string();
@@ -130,6 +138,23 @@ TEST_F(SandboxTest, AShareThatCannotBeAttachedFailsTheCreateBeforeTheGuestHearsO
     ASSERT_FALSE(created);
     EXPECT_EQ(created.error().to_string(), "share rootfs with the guest: no space");
     EXPECT_THAT(script.calls, testing::Not(Contains("createContainer c1")));
+}
+
+TEST_F(SandboxTest, AStreamThatNobodyCanCarryLeavesNothing) {
+    ASSERT_TRUE(boot());
+    capnp::MallocMessageBuilder message;
+    auto created =
+        wait(sandbox.create_container("c1", message.initRoot<protocol::Container>(), {}, take_null_stream()));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().kind(), ErrorKind::invalid_argument);
+    EXPECT_TRUE(sandbox.containers().empty());
+
+    create("c1");
+    auto started =
+        wait(sandbox.exec("c1", "e1", message.initRoot<protocol::Process>(), "", take_null_stream()));
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().kind(), ErrorKind::invalid_argument);
+    EXPECT_TRUE(sandbox.containers().at("c1").execs.empty());
 }
 
 TEST_F(SandboxTest, AGuestThatDoesNotAnswerIsATimeoutThatNamesTheCall) {

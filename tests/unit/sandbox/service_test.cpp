@@ -1,0 +1,65 @@
+// The monitor's socket.
+
+#include "fake_guest.h"
+
+#include "sandbox/service.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace runvm::sandbox {
+namespace {
+
+class ServiceTest : public testing::Test {
+public:
+    ~ServiceTest() noexcept override = default; // kj's destructors may throw; gtest's may not
+
+protected:
+    // A socket with an abstract name of the kernel's choice.
+    void SetUp() override {
+        os::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        address.sun_family = AF_UNIX;
+        ASSERT_EQ(::bind(listener.get(), as_sockaddr(), sizeof(sa_family_t)), 0);
+        ASSERT_EQ(::getsockname(listener.get(), as_sockaddr(), &address_size), 0);
+        ASSERT_EQ(::listen(listener.get(), 10), 0);
+        server.listen(std::move(listener));
+    }
+
+    sockaddr* as_sockaddr() { return reinterpret_cast<sockaddr*>(&address); }
+
+    os::Fd connect() {
+        os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(::connect(socket.get(), as_sockaddr(), address_size), 0);
+        return socket;
+    }
+
+    kj::AsyncIoContext io = kj::setupAsyncIo();
+    AgentScript script;
+    FakeMachine machine{io, script};
+    Sandbox sandbox{io.provider->getTimer(), machine, [](const std::string&) {}};
+    Server server{sandbox, *io.lowLevelProvider};
+    sockaddr_un address{};
+    socklen_t address_size = sizeof address;
+};
+
+TEST_F(ServiceTest, ServesAgainAfterItWasOutOfDescriptors) {
+    os::Fd caller = connect();
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlimit none_free{static_cast<rlim_t>(os::Fd(::dup(caller.get())).get()), limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_free), 0);
+    io.waitScope.poll();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+    auto stream = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(caller.release()));
+    capnp::TwoPartyClient client(*stream);
+    auto service = client.bootstrap().castAs<protocol::SandboxService>();
+    auto answered = service.listSandboxesRequest().send().ignoreResult();
+    io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(answered)).wait(io.waitScope);
+}
+
+} // namespace
+} // namespace runvm::sandbox

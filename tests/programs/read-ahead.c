@@ -1,8 +1,8 @@
 // read-ahead
 //
-// Reads a place in the middle of its own file, prints "ready", and at SIGTERM reads on within what the kernel has read
-// already, up to the page that makes it ask for the next ones, and exits with 3 at once. So the process ends while a read
-// of its file is on its way, and has nothing else to wait for.
+// Reads a place in the middle of its own file, prints "ready", and at SIGTERM reads on within what the kernel
+// has read already, up to the page that makes it ask for the next ones, and exits with 3 at once. So the
+// process ends while a read of its file is on its way, and has nothing else to wait for.
 
 #include <signal.h>
 #include <stdio.h>

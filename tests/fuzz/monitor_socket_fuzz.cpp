@@ -535,7 +535,8 @@ private:
             request.initContainer().initProcess().setCwd(text());
             fill(request.initShares(count()), client);
             fill(request.initStreams(count()), client);
-            return send_with_id(kj::mv(request));
+            request.setId(choices_.ConsumeBool() ? text() : "b");
+            return send(request.send());
         }
         }
     }

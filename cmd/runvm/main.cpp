@@ -5,6 +5,9 @@
 #include "command.h"
 #include "oci/caller_words.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -86,7 +89,17 @@ int run(const std::vector<std::string>& words) {
 } // namespace
 } // namespace runvm
 
+// Who calls with one of them closed would have the next file that is opened taken for it.
+static void open_standard_streams() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd)
+            ::_exit(1);
+}
+
 int main(int argc, char** argv) {
+    open_standard_streams();
+    // Ignored by a caller it would be ignored here, and no exit status could be had.
+    std::signal(SIGCHLD, SIG_DFL);
     // A caller that does not read stdout gets an error and an exit status, not a dead process in the middle
     // of a create.
     std::signal(SIGPIPE, SIG_IGN);

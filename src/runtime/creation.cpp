@@ -247,6 +247,7 @@ Result<void> Creation::publish() {
     RUNVM_TRY(context_.store->save(container_));
     fault_point("create.after-save");
     RUNVM_TRY(write_pid_file(options_.pid_file, shim_.pid));
+    pid_file_written_ = true;
 
     auto request = connection_->sandbox().commitRequest();
     request.setId(options_.id);
@@ -279,7 +280,7 @@ void Creation::undo() {
         return;
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.
     (void)os::remove_tree(container_.sandbox_folder);
-    if (!options_.pid_file.empty())
+    if (pid_file_written_ && !options_.pid_file.empty())
         ::unlink(options_.pid_file.c_str());
     (void)context_.store->remove(options_.id);
 }

@@ -54,6 +54,7 @@ private:
     bool stays_;
     bool reserved_ = false;
     bool finished_ = false;
+    bool pid_file_written_ = false;
     bool foreground_terminal_ = false;
     oci::HostPlan plan_;
     capnp::MallocMessageBuilder message_;

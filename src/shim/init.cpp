@@ -55,8 +55,9 @@ Result<void> enter_rootfs(const std::string& rootfs) {
 
 Result<void> set_up(const InitOptions& options) {
     for (int fd : options.join_fds)
-        if (::setns(fd, 0) != 0)
-            return system_error("join a namespace of the configuration");
+        if (::setns(fd, CLONE_NEWNET) !=
+            0) // another kind, joined before the root changes, would lose its mounts
+            return system_error("join the network namespace of the configuration");
     if (options.new_network)
         RUNVM_TRY(bring_lo_up());
     if (!options.hostname.empty() && ::sethostname(options.hostname.data(), options.hostname.size()) != 0)

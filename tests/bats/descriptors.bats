@@ -70,4 +70,20 @@ load lib/common
     assert_gone "$ID"
 }
 
+@test "descriptors: what the caller has closed is /dev/null, and no file of the runtime's" {
+    local status=0
+    bundle sh -c 'cat; exit 4'
+    runtime run --bundle "$BUNDLE" "$ID" <&- >&- 2>&- || status=$?
+    assert_equal "$status" 4
+    runtime run --detach --bundle "$BUNDLE" "$ID-2" <&- >&- 2>&-
+    wait_status "$ID-2" stopped
+    runtime delete "$ID-2"
+}
+
+@test "exit status: a caller that ignores SIGCHLD gets it too" {
+    bundle sh -c 'exit 5'
+    capture env --ignore-signal=CHLD "$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 5
+}
+
 @test "no leak" { assert_no_leak; }

@@ -49,6 +49,15 @@ load lib/common
     assert_gone "$ID"
 }
 
+@test "namespaces: a network namespace's path may name no other kind" {
+    bundle true
+    edit '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/ipc"'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_failed
+    assert_stderr_contains "nvalid argument"
+    assert_gone "$ID"
+}
+
 @test "namespaces: the host's network is refused with a sentence" {
     only_runvm "a guest cannot be in the host's network namespace"
     bundle true

@@ -64,6 +64,14 @@ setup_file() {
     wait_until 10 is_gone "$pid"
 }
 
+@test "pid: a create that fails leaves another's pid file alone" {
+    bundle no-such-program
+    echo 1 >"$BUNDLE/pid"
+    capture runtime create --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "${PREFIX}fails" </dev/null
+    assert_failed
+    assert_equal "$(cat "$BUNDLE/pid")" 1
+}
+
 @test "pid: is gone with the container" {
     runtime kill "$SHARED" KILL
     wait_until 20 is_gone "$PID"

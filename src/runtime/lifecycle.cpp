@@ -59,11 +59,18 @@ Result<void> end_shim_init(const state::ProcessRef& init) {
     return Error(ErrorKind::timeout, "process " + std::to_string(init.pid) + " does not end after SIGKILL");
 }
 
-// Everything of a container that is not to be any more. May be called again and again.
-Result<void> clear(Context& context, state::Container container) {
-    // A create that was killed early has written down its id only.
+// A create that is under way, or was killed early, has written down its id only; and of a container whose
+// state is damaged the id is all that is known.
+void find_sandbox(const Context& context, state::Container& container) {
     if (container.sandbox_folder.empty())
         container.sandbox_folder = state::sandbox_folder(context.root, container.id);
+    if (container.reaper.pid == 0)
+        container.reaper = reaper_of(container.sandbox_folder);
+}
+
+// Everything of a container that is not to be any more. May be called again and again.
+Result<void> clear(Context& context, state::Container container) {
+    find_sandbox(context, container);
     RUNVM_TRY(end_sandbox(container));
     context.trace("delete: the machine is gone");
     fault_point("delete.after-kill");
@@ -121,6 +128,7 @@ Result<void> kill(Context& context, const std::string& id, int signal, bool all)
             return {}; // containerd kills --all after init has ended
         return not_running();
     }
+    find_sandbox(context, container);
     auto connection = MonitorConnection::open(container.sandbox_folder);
     Result<void> sent = connection ? Result<void>() : Result<void>(connection.error());
     if (connection) {

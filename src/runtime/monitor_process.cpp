@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cinttypes>
+#include <cstdio>
 
 namespace runvm::runtime {
 
@@ -20,6 +22,7 @@ constexpr int connection_fd_number = 4;
 
 constexpr int end_timeout_ms = 10000;
 constexpr size_t log_tail_bytes = 2048;
+constexpr const char* reaper_name = "/reaper";
 
 } // namespace
 
@@ -43,6 +46,13 @@ Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sa
     spec.new_session = true;
     spec.cwd = "/";
     RUNVM_ASSIGN(os::Spawned reaper, os::spawn(spec));
+    state::ProcessRef reference = state::process_ref(reaper.pid);
+    std::string text = std::to_string(reference.pid) + " " + std::to_string(reference.start_time) + "\n";
+    if (auto written = os::write_file_atomically(sandbox_folder + reaper_name, text, 0600, false); !written) {
+        (void)os::send_signal(reaper.pidfd.get(), SIGKILL); // gone already: as wanted
+        (void)os::wait_for_exit(reaper.pidfd.get(), end_timeout_ms);
+        return std::move(written).error();
+    }
     return StartedMonitor{std::move(reaper), std::move(ours)};
 }
 
@@ -53,6 +63,14 @@ std::string monitor_log_tail(const std::string& sandbox_folder) {
     if (text->size() <= log_tail_bytes)
         return *text;
     return text->substr(text->size() - log_tail_bytes);
+}
+
+state::ProcessRef reaper_of(const std::string& sandbox_folder) {
+    state::ProcessRef reference;
+    auto text = os::read_file(sandbox_folder + reaper_name);
+    if (text && std::sscanf(text->c_str(), "%d %" SCNu64, &reference.pid, &reference.start_time) != 2)
+        reference = {};
+    return reference;
 }
 
 Result<void> end_sandbox(const state::Container& container) {

@@ -19,6 +19,10 @@ struct StartedMonitor {
 /// process groups. `sandbox_folder` exists; the socket and the log are made in it.
 Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder);
 
+/// The reaper of a sandbox whose container's state does not say it: not yet, or no longer readable. None (pid
+/// 0) if there is no monitor.
+state::ProcessRef reaper_of(const std::string& sandbox_folder);
+
 /// The end of the monitor's log, for an error's message.
 std::string monitor_log_tail(const std::string& sandbox_folder);
 

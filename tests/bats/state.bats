@@ -110,6 +110,8 @@ restore_state() {
     assert_equal "$(status_of "$SHARED")" stopped
 }
 
+no_machine() { [[ -z $(monitor_pids)$(qemu_pids)$(virtiofsd_pids) ]]; }
+
 @test "state: a corrupted container is in list, and delete --force clears it" {
     only_runvm
     corrupt_state '{"id": "x'
@@ -120,6 +122,15 @@ restore_state() {
     assert_success
     assert_gone "$SHARED"
     [[ ! -e $ROOT/$SHARED ]]
+}
+
+@test "state: delete --force of a corrupted container ends its machine too" {
+    only_runvm
+    wait_until 10 no_machine # those of the tests before
+    run_forever "$ID"
+    truncate --size 20 "$ROOT/$ID/state.json"
+    runtime delete --force "$ID"
+    wait_until 10 no_machine
 }
 
 @test "no leak" { assert_no_leak "$SHARED"; }

@@ -86,7 +86,7 @@ complete -c runvm -n '__fish_seen_subcommand_from run' -l pidfd-socket -r -F -d 
 complete -c runvm -n '__fish_seen_subcommand_from run' -l detach -s d -d 'return when the process runs, and leave it running'
 complete -c runvm -n '__fish_seen_subcommand_from run' -l keep -d 'do not delete the container when it has ended'
 complete -c runvm -n '__fish_seen_subcommand_from run' -l pid-file -r -F -d 'file that receives the process\'s pid on the host'
-complete -c runvm -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'do not adopt the processes that the container\'s helpers leave'
+complete -c runvm -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'accepted for runc\'s callers; runvm adopts no processes'
 complete -c runvm -n '__fish_seen_subcommand_from run' -l no-pivot -d 'accepted for runc\'s callers; the guest\'s root is never a ramdisk\'s'
 complete -c runvm -n '__fish_seen_subcommand_from run' -l no-new-keyring -d 'do not give the container a session keyring of its own'
 complete -c runvm -n '__fish_seen_subcommand_from run' -l preserve-fds -x -d 'pass N more descriptors on, from 3 upwards; they must be pipes or sockets'

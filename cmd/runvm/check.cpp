@@ -18,7 +18,7 @@ Result<int> check(const Call& call) {
     findings.push_back(probes::user());
     findings.push_back(probes::accelerator(config));
     findings.push_back(probes::emulator(config));
-    findings.push_back(probes::libvirt_driver(config));
+    findings.push_back(probes::libvirt_driver());
     findings.push_back(probes::virtiofsd(config));
     findings.push_back(probes::vsock(config));
     findings.push_back(probes::programs(layout));

@@ -20,7 +20,6 @@ Result<runtime::CreateOptions> create_options(const Call& call) {
     options.console_socket = flags.text("console-socket");
     options.pidfd_socket = flags.text("pidfd-socket");
     RUNVM_ASSIGN(options.preserve_fds, preserved_fds(flags));
-    options.no_pivot = flags.boolean("no-pivot");
     options.no_new_keyring = flags.boolean("no-new-keyring");
     return options;
 }

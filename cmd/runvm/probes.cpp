@@ -3,6 +3,7 @@
 #include "core/defer.h"
 #include "os/file.h"
 #include "vm/accelerator.h"
+#include "vm/emulator.h"
 #include "vm/virtiofsd.h"
 
 #include <fcntl.h>
@@ -38,21 +39,6 @@ Finding good(std::string name, std::string detail) {
 bool is_executable_file(const std::string& path) {
     struct stat info {};
     return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(path.c_str(), X_OK) == 0;
-}
-
-std::string find_in_path(const std::string& program) {
-    const char* path = std::getenv("PATH");
-    std::string folders = path == nullptr ? "" : path;
-    folders += ":/usr/bin:/usr/libexec:/usr/local/bin";
-    size_t begin = 0;
-    while (begin < folders.size()) {
-        const size_t end = std::min(folders.find(':', begin), folders.size());
-        std::string candidate = folders.substr(begin, end - begin) + "/" + program;
-        if (end > begin && is_executable_file(candidate))
-            return candidate;
-        begin = end + 1;
-    }
-    return "";
 }
 
 Finding readable_file(const std::string& name, const std::string& path, const std::string& next_step) {
@@ -128,18 +114,15 @@ Finding vsock(const config::Config& config) {
 }
 
 Finding emulator(const config::Config& config) {
-    const std::string& configured = config.hypervisor.emulator;
-    const std::string path = configured.empty() ? find_in_path("qemu-system-x86_64") : configured;
-    if (!path.empty() && is_executable_file(path))
-        return good("qemu", path);
-    return {"qemu", Status::fail, (path.empty() ? "qemu-system-x86_64" : path) + " is missing",
-            configured.empty() ? "install it: apt install qemu-system-x86"
-                               : "correct hypervisor.emulator in config.toml"};
+    auto path = vm::find_emulator(config.hypervisor.emulator);
+    if (path)
+        return good("qemu", *path);
+    const std::string& reason = path.error().message();
+    const size_t step = reason.find("; ");
+    return {"qemu", Status::fail, reason.substr(0, step), reason.substr(step + 2)};
 }
 
-Finding libvirt_driver(const config::Config& config) {
-    if (!config.libvirt.uri.starts_with("qemu:///embed"))
-        return good("libvirt", "the daemon of " + config.libvirt.uri + " is used");
+Finding libvirt_driver() {
     for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64",
                                "/usr/lib", "/usr/local/lib"}) {
         const std::string path = std::string(folder) + "/libvirt/connection-driver/libvirt_driver_qemu.so";

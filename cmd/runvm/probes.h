@@ -15,7 +15,7 @@ Finding user();
 Finding accelerator(const config::Config& config);
 Finding vsock(const config::Config& config);
 Finding emulator(const config::Config& config);
-Finding libvirt_driver(const config::Config& config);
+Finding libvirt_driver();
 Finding virtiofsd(const config::Config& config);
 Finding programs(const runtime::Layout& layout);
 Finding kernel(const config::Config& config, const runtime::Layout& layout);

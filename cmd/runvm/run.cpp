@@ -9,7 +9,6 @@ Result<int> run(const Call& call) {
                  create_options(call).context("runvm run failed"));
     options.detach = flags.boolean("detach");
     options.keep = flags.boolean("keep");
-    options.no_subreaper = flags.boolean("no-subreaper");
     RUNVM_ASSIGN(runtime::Context context, make_context(call));
     return runtime::run(context, options).context("runvm run failed");
 }

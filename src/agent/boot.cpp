@@ -6,15 +6,13 @@
 #include "agent/shared_folder.h"
 #include "agent/syscalls.h"
 #include "os/file.h"
+#include "os/loopback.h"
 
 #include <fcntl.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,8 +28,10 @@ namespace runvm::agent {
 namespace {
 
 constexpr const char* modules_file = "/etc/runvm/modules";
+constexpr const char* secret_file = "/etc/runvm/secret";
 constexpr const char* new_root = "/newroot";
 constexpr const char* guest_hostname = "runvm";
+constexpr uint64_t max_secret_bytes = 1024;
 constexpr long kill_check_ns = 2'000'000;
 constexpr int max_kill_checks = 500;
 constexpr rlim_t max_open_files = 1U << 20U;
@@ -90,6 +90,18 @@ Result<void> load_modules(int initial_root, bool uses_vsock) {
     return {};
 }
 
+/// The secret of this boot, which the monitor adds to the initial RAM disk where the channel wants one. It is
+/// deleted there: no container shall know it.
+Result<std::string> take_secret(int initial_root) {
+    Result<os::Fd> file = open_in_root(initial_root, secret_file, O_RDONLY);
+    if (!file)
+        return file.error().errno_value() == ENOENT ? Result<std::string>("") : std::move(file).error();
+    RUNVM_ASSIGN(std::string secret, os::read_fd(file->get(), secret_file, max_secret_bytes));
+    if (::unlinkat(initial_root, secret_file + 1, 0) != 0)
+        return system_error(std::string("delete ") + secret_file);
+    return secret;
+}
+
 /// pivot_root(2) does not work on the initial RAM disk's own mount, so the agent lives in a tmpfs on top of
 /// it, in the way of switch_root(8).
 Result<void> leave_initial_root() {
@@ -118,18 +130,6 @@ Result<void> mount_kernel_filesystems() {
     return {};
 }
 
-Result<void> bring_loopback_up() {
-    os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket)
-        return system_error("open a socket for lo");
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
-        return system_error("bring lo up");
-    return {};
-}
-
 } // namespace
 
 Result<KernelOptions> boot_guest() {
@@ -141,8 +141,9 @@ Result<KernelOptions> boot_guest() {
     RUNVM_TRY(mount_kernel_filesystems());
     RUNVM_ASSIGN(std::string command_line, os::read_file("/proc/cmdline"));
     KernelOptions options = parse_kernel_options(command_line);
+    RUNVM_ASSIGN(options["secret"], take_secret(initial_root.get()));
     RUNVM_TRY(load_modules(initial_root.get(), options["channel"] == "vsock"));
-    RUNVM_TRY(bring_loopback_up());
+    RUNVM_TRY(os::bring_loopback_up());
     if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0)
         return system_error("set the hostname");
     rlimit files{max_open_files, max_open_files};

@@ -139,7 +139,7 @@ Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter,
                                ProcessDescriptors& descriptors, ProcessSetup& setup) {
     auto container = child.container;
     ::umask(0);
-    RUNVM_TRY(leave_agent(container.getProcess()));
+    RUNVM_TRY(leave_agent(container.getProcess(), container.getSessionKeyring().cStr()));
     // Not by clone3: that would make the namespace's root the cgroup of the agent.
     if (child.sources.private_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0)
         return system_error("make a cgroup namespace");
@@ -168,7 +168,7 @@ Result<void> run_container(ContainerChild& child, SetupReporter& reporter, Proce
 
 Result<void> run_exec(ExecChild& child, SetupReporter& reporter, ProcessDescriptors& descriptors) {
     ::umask(0);
-    RUNVM_TRY(leave_agent(child.process));
+    RUNVM_TRY(leave_agent(child.process, child.session_keyring));
     RUNVM_TRY(join_namespaces(child.container_pidfd, child.namespaces, "the container"));
     ProcessSetup setup(child.process, child.personality);
     RUNVM_ASSIGN(os::Fd root, os::open_file("/", O_PATH | O_DIRECTORY));

@@ -26,6 +26,7 @@ struct ContainerChild {
 struct ExecChild {
     protocol::Process::Reader process;
     uint64_t personality = 0;
+    std::string session_keyring;
     int container_pidfd = -1;
     int namespaces = 0; ///< CLONE_NEW* to join
     std::vector<ProcessEnd> ends;

@@ -105,6 +105,7 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id,
     auto container = std::make_shared<Container>(id);
     container->namespaces = *namespaces;
     container->personality = description.getPersonality();
+    container->session_keyring = description.getSessionKeyring().cStr();
     containers_[id] = container;
     return shared_folder_.mount()
         .then([this, container, description](Result<void> mounted) -> kj::Promise<Result<pid_t>> {
@@ -161,6 +162,8 @@ kj::Promise<Result<void>> Containers::start(const std::string& id) {
     if (!found)
         return Answer(std::move(found).error());
     ContainerPtr container = *found;
+    if (container->state == Container::State::stopped)
+        return Answer(Error(ErrorKind::process_finished, "the container's process has ended"));
     if (container->state != Container::State::created)
         return Answer(Error(ErrorKind::wrong_state, "container `" + id + "` is not waiting to be started"));
     container->state = Container::State::starting;
@@ -189,7 +192,7 @@ kj::Promise<Result<pid_t>> Containers::exec(const std::string& id, const std::st
             return Error(ErrorKind::wrong_state, "container `" + id + "` is not running");
         RUNVM_ASSIGN(os::Fd cgroup_fd, container->cgroup->open_below(cgroup));
         ContainerToJoin join{container->init->pidfd.get(), container->init->pid, container->namespaces,
-                             container->personality};
+                             container->personality, container->session_keyring};
         RUNVM_ASSIGN(Launched launched, launcher_.launch_exec(join, process, cgroup_fd.get()));
         return std::pair(container, std::move(launched));
     };

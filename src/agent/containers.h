@@ -29,6 +29,7 @@ struct Container {
     State state = State::creating;
     uint64_t namespaces = 0;
     uint64_t personality = 0;
+    std::string session_keyring;
     std::optional<Cgroup> cgroup;
     ProcessPtr init;        ///< empty until it has been launched
     os::Fd mount_namespace; ///< keeps its mounts when its processes have ended: see SharedFolder::hold

@@ -70,6 +70,8 @@ Error execve_error(const std::string& executable, int errno_value) {
     // ENOENT here is the interpreter's: the file itself was found before.
     ErrorKind kind =
         is_missing(errno_value) ? ErrorKind::command_not_found : ErrorKind::command_not_executable;
+    if (errno_value == E2BIG || errno_value == ENOMEM || errno_value == EIO)
+        kind = ErrorKind::system; // nothing is wrong with the file
     return {kind, "exec " + executable + ": " + words(errno_value), errno_value};
 }
 

@@ -3,9 +3,11 @@
 #include "agent/child.h"
 #include "agent/shared_folder.h"
 #include "agent/syscalls.h"
+#include "agent/time_namespace.h"
 #include "os/file.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 
 #include <cstdlib>
@@ -15,7 +17,8 @@ namespace runvm::agent {
 namespace {
 
 constexpr uint64_t always_made = CLONE_NEWNS;
-constexpr uint64_t supported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+constexpr uint64_t supported =
+    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
 
 /// A process whose cgroup has controllers enabled for its children cannot be joined by others ("no internal
 /// processes"): then the cgroup that the container's own process has moved to is taken, as runc does.
@@ -27,6 +30,23 @@ Result<os::Fd> cgroup_of(pid_t pid) {
     size_t path = begin + 3;
     return os::open_file("/sys/fs/cgroup" + text.substr(path, text.find('\n', path) - path),
                          O_RDONLY | O_DIRECTORY);
+}
+
+/// A clone into these namespaces. A cgroup namespace is the child's own business (child.cpp); for a time
+/// namespace the agent sees to where its next child is born, and goes back.
+Result<CloneResult> clone_into_new(protocol::Container::Reader container, uint64_t namespaces, int cgroup) {
+    uint64_t made_by_clone = namespaces & ~uint64_t{CLONE_NEWCGROUP | CLONE_NEWTIME};
+    if ((namespaces & CLONE_NEWTIME) == 0)
+        return clone_process(made_by_clone, cgroup);
+    RUNVM_ASSIGN(os::Fd own_time, os::open_file("/proc/self/ns/time", O_RDONLY));
+    Result<void> made =
+        make_time_namespace_for_children(container.getMonotonicOffsetNs(), container.getBoottimeOffsetNs());
+    Result<CloneResult> clone =
+        made ? clone_process(made_by_clone, cgroup) : Result<CloneResult>(made.error());
+    bool is_child = clone && clone->pid == 0;
+    if (!is_child && !join_namespaces(own_time.get(), CLONE_NEWTIME, "the agent's clocks"))
+        std::abort(); // every later child would have the container's clocks
+    return clone;
 }
 
 } // namespace
@@ -41,9 +61,6 @@ Result<uint64_t> Launcher::namespaces_for(protocol::Container::Reader container)
     if ((asked & CLONE_NEWUSER) != 0 || container.getUidMappings().size() > 0 ||
         container.getGidMappings().size() > 0)
         return Error(ErrorKind::unsupported, "linux.namespaces: a user namespace is not supported");
-    if ((asked & CLONE_NEWTIME) != 0 || container.getMonotonicOffsetNs() != 0 ||
-        container.getBoottimeOffsetNs() != 0)
-        return Error(ErrorKind::unsupported, "linux.timeOffsets: a time namespace is not supported");
     asked &= ~uint64_t{CLONE_NEWNET}; // always the guest's
     if ((asked & ~supported) != 0)
         return Error(ErrorKind::unsupported, "linux.namespaces: unknown namespace");
@@ -55,7 +72,7 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     Launched launched;
     RUNVM_ASSIGN(launched.stdio, make_stdio(container.getProcess()));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
-    RUNVM_ASSIGN(CloneResult clone, clone_process(namespaces & ~uint64_t{CLONE_NEWCGROUP}, cgroup.fd()));
+    RUNVM_ASSIGN(CloneResult clone, clone_into_new(container, namespaces, cgroup.fd()));
     if (clone.pid == 0) {
         ContainerChild child;
         child.container = container;
@@ -100,6 +117,7 @@ Result<Launched> Launcher::launch_exec(const ContainerToJoin& container, protoco
         ExecChild child;
         child.process = process;
         child.personality = container.personality;
+        child.session_keyring = container.session_keyring;
         child.container_pidfd = container.init_pidfd;
         child.namespaces = static_cast<int>(container.namespaces & ~uint64_t{CLONE_NEWPID});
         child.ends = std::move(launched.stdio.process_ends);

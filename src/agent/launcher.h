@@ -30,6 +30,7 @@ struct ContainerToJoin {
     pid_t init_pid = 0;
     uint64_t namespaces = 0; ///< CLONE_NEW* that the container has of its own
     uint64_t personality = 0;
+    std::string session_keyring;
 };
 
 class Launcher {

@@ -37,7 +37,7 @@ Result<kj::Own<PortSource>> open_virtio_ports(kj::UnixEventPort& event_port);
 Result<kj::Own<PortSource>> listen_on_vsock(kj::UnixEventPort& event_port, const std::string& secret);
 
 /// The source that the kernel's command line asks for: runvm.channel=serial (the default) or vsock, the
-/// latter with runvm.secret.
+/// latter with the "secret" that boot_guest has added.
 Result<kj::Own<PortSource>> open_ports(kj::UnixEventPort& event_port, const KernelOptions& kernel_options);
 
 } // namespace runvm::agent

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -78,7 +79,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 } // namespace
 
-Result<void> leave_agent(protocol::Process::Reader process) {
+Result<void> leave_agent(protocol::Process::Reader process, const std::string& session_keyring) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -86,8 +87,9 @@ Result<void> leave_agent(protocol::Process::Reader process) {
     ::signal(SIGPIPE, SIG_DFL);
     if (::setsid() < 0)
         return system_error("setsid");
-    // A session keyring of its own, as runc makes; a kernel without keyrings is fine.
-    if (::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, nullptr) < 0 && errno != ENOSYS &&
+    // A kernel without keyrings, or a quota of keys that is used up, is fine, as for runc.
+    if (!session_keyring.empty() &&
+        ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, session_keyring.c_str()) < 0 && errno != ENOSYS &&
         errno != EDQUOT)
         return system_error("make a session keyring");
     if (process.getHasOomScoreAdj()) {

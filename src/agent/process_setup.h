@@ -14,9 +14,10 @@
 
 namespace runvm::agent {
 
-/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, and with
-/// the OOM score that is asked for (through the agent's own /proc, which is still there).
-Result<void> leave_agent(protocol::Process::Reader process);
+/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, into the
+/// session keyring of this name (made if it is not there; empty: the agent's is kept), and with the OOM score
+/// that is asked for (through the agent's own /proc, which is still there).
+Result<void> leave_agent(protocol::Process::Reader process, const std::string& session_keyring);
 
 /// Everything from the descriptors to the look-up of the executable, for a process that is in its container's
 /// namespaces and root.

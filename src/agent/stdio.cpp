@@ -20,7 +20,6 @@ namespace {
 
 using Direction = protocol::StreamBinding::Direction;
 
-constexpr uint32_t max_streams = 64;
 constexpr uint32_t max_descriptor = 1023;
 /// Output that fits in the pipe lets the process go on while the relay is busy elsewhere.
 constexpr int output_pipe_bytes = 256 * 1024;
@@ -75,8 +74,10 @@ Error bad_binding(uint32_t fd, const std::string& why) {
 Result<Stdio> make_stdio(protocol::Process::Reader process) {
     Stdio stdio;
     auto bindings = process.getStreams();
-    if (bindings.size() > max_streams)
-        return Error(ErrorKind::invalid_argument, "a process can have at most 64 stream bindings");
+    if (bindings.size() > protocol::MAX_STREAMS_PER_PROCESS)
+        return Error(ErrorKind::invalid_argument, "a process can have at most " +
+                                                      std::to_string(protocol::MAX_STREAMS_PER_PROCESS) +
+                                                      " stream bindings");
     std::set<uint32_t> numbers;
     for (auto binding : bindings) {
         uint32_t fd = binding.getFd();

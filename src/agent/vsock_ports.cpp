@@ -106,7 +106,7 @@ private:
 Result<kj::Own<PortSource>> listen_on_vsock(kj::UnixEventPort& event_port, const std::string& secret) {
     if (!valid_secret(secret))
         return Error(ErrorKind::invalid_argument,
-                     "runvm.channel=vsock needs runvm.secret=<64 hexadecimal digits>");
+                     "runvm.channel=vsock needs a secret of 64 hexadecimal digits in the initial RAM disk");
     RUNVM_ASSIGN(os::Fd control, listen_on(control_port));
     RUNVM_ASSIGN(os::Fd streams, listen_on(streams_port));
     return kj::Own<PortSource>(

@@ -31,10 +31,9 @@ struct Exchange {
 
 } // namespace
 
-kj::Promise<void> handshake_host(kj::AsyncIoStream& port, PortRole role, const Nonce& nonce,
-                                 const BootSecret& secret) {
+kj::Promise<void> handshake_host(kj::AsyncIoStream& port, PortRole role, const Nonce& nonce) {
     auto exchange = kj::heap<Exchange>(
-        Exchange{port, HandshakeScanner::for_answer(role, nonce), handshake_request(role, nonce, secret)});
+        Exchange{port, HandshakeScanner::for_answer(role, nonce), handshake_request(role, nonce)});
     // A port's buffers may be full of a dead session in both directions, so read while the request is
     // written.
     Exchange& running = *exchange;
@@ -44,8 +43,8 @@ kj::Promise<void> handshake_host(kj::AsyncIoStream& port, PortRole role, const N
     return kj::joinPromises(both.finish()).attach(kj::mv(exchange));
 }
 
-kj::Promise<Nonce> handshake_guest(kj::AsyncIoStream& port, PortRole role, const BootSecret& secret) {
-    auto exchange = kj::heap<Exchange>(Exchange{port, HandshakeScanner::for_request(role, secret), {}});
+kj::Promise<Nonce> handshake_guest(kj::AsyncIoStream& port, PortRole role) {
+    auto exchange = kj::heap<Exchange>(Exchange{port, HandshakeScanner::for_request(role), {}});
     Exchange& running = *exchange;
     return running.scan()
         .then([&running, role] {

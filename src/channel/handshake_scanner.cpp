@@ -8,6 +8,9 @@ namespace {
 
 // Not text, and neither a frame's header nor a Cap'n Proto segment table starts with it.
 constexpr std::array<uint8_t, 8> magic = {0x9d, 'R', 'U', 'N', 'V', 'M', 0x1a, 0xe5};
+// No end of it is a beginning of the magic: a request that lacks a few bytes is never completed by the next
+// one.
+constexpr std::array<uint8_t, 8> request_end = {0xe5, 0x1a, 'M', 'V', 'N', 'E', 'N', 'D'};
 constexpr size_t nonce_offset = magic.size() + 1;
 constexpr int any_byte = -1;
 
@@ -20,9 +23,9 @@ std::vector<uint8_t> handshake_answer(PortRole role, const Nonce& nonce) {
     return message;
 }
 
-std::vector<uint8_t> handshake_request(PortRole role, const Nonce& nonce, const BootSecret& secret) {
+std::vector<uint8_t> handshake_request(PortRole role, const Nonce& nonce) {
     std::vector<uint8_t> message = handshake_answer(role, nonce);
-    message.insert(message.end(), secret.begin(), secret.end());
+    message.insert(message.end(), request_end.begin(), request_end.end());
     return message;
 }
 
@@ -30,8 +33,8 @@ HandshakeScanner::HandshakeScanner(std::vector<int> pattern) : pattern_(std::mov
     matched_.reserve(pattern_.size());
 }
 
-HandshakeScanner HandshakeScanner::for_request(PortRole role, const BootSecret& secret) {
-    auto message = handshake_request(role, {}, secret);
+HandshakeScanner HandshakeScanner::for_request(PortRole role) {
+    auto message = handshake_request(role, {});
     std::vector<int> pattern(message.begin(), message.end());
     std::fill_n(pattern.begin() + nonce_offset, std::tuple_size_v<Nonce>, any_byte);
     return HandshakeScanner(std::move(pattern));

@@ -12,8 +12,8 @@ namespace runvm::channel {
 
 class HandshakeScanner {
 public:
-    /// Looks for a request for this port with this secret and any nonce (the guest's side).
-    static HandshakeScanner for_request(PortRole role, const BootSecret& secret);
+    /// Looks for a request for this port with any nonce (the guest's side).
+    static HandshakeScanner for_request(PortRole role);
     /// Looks for the answer to one's own request (the host's side).
     static HandshakeScanner for_answer(PortRole role, const Nonce& nonce);
 
@@ -32,7 +32,7 @@ private:
     std::vector<uint8_t> matched_; // the last bytes seen: the longest that the pattern may start with
 };
 
-std::vector<uint8_t> handshake_request(PortRole role, const Nonce& nonce, const BootSecret& secret);
+std::vector<uint8_t> handshake_request(PortRole role, const Nonce& nonce);
 std::vector<uint8_t> handshake_answer(PortRole role, const Nonce& nonce);
 
 } // namespace runvm::channel

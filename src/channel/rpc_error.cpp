@@ -10,7 +10,7 @@ namespace {
 constexpr size_t max_text_bytes = 4096;
 constexpr unsigned max_context_entries = 16;
 constexpr int32_t max_errno = 4095; // include/linux/err.h, MAX_ERRNO
-constexpr auto last_kind = ErrorKind::process_finished;
+constexpr auto last_kind = ErrorKind::interrupted;
 
 /// The length of the UTF-8 sequence at the start of `text` and its code point; length 0: not valid UTF-8.
 struct Sequence {
@@ -109,6 +109,9 @@ Result<void> to_result(protocol::Error::Reader error) {
 
 Error from_exception(const kj::Exception& exception, const char* what) {
     auto description = exception.getDescription();
+    // capnp's own words (rpc.c++) are for programmers.
+    if (description.startsWith("Peer disconnected") || description.startsWith("Peer closed"))
+        description = "the other side has closed the connection";
     return Error(ErrorKind::unavailable, printable_text({description.begin(), description.size()}))
         .add_context(what);
 }

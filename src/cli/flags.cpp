@@ -138,7 +138,7 @@ constexpr Flag run_flags[] = {
     {.name = "keep", .help = "do not delete the container when it has ended", .needed_by = "people"},
     pid_file_flag,
     {.name = "no-subreaper",
-     .help = "do not adopt the processes that the container's helpers leave",
+     .help = "accepted for runc's callers; runvm adopts no processes",
      .needed_by = "containerd people"},
     no_pivot_flag,
     no_new_keyring_flag,

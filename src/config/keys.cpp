@@ -13,6 +13,8 @@ struct Overloaded : Visitors... {
 template <class... Visitors>
 Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
+constexpr uint64_t smallest_memory_mib = 128;
+
 bool is_one_line(const std::string& text) {
     return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
@@ -60,73 +62,81 @@ TextRule q35_machine() {
             }};
 }
 
-TextField text(std::string& (*of)(Config&), TextRule rule) {
-    return {of, std::move(rule)};
-}
+/// The keys in the order of the documents.
+class KeyTable {
+public:
+    void text(const char* name, std::string& (*of)(Config&), TextRule rule) {
+        keys_.push_back({name, TextField{of, std::move(rule)}});
+    }
+    void list(const char* name, std::vector<std::string>& (*of)(Config&), TextRule item_rule) {
+        keys_.push_back({name, TextListField{of, std::move(item_rule)}});
+    }
+    template <class Integer>
+    void integer(const char* name, Integer& (*of)(Config&), Integer smallest, Integer largest) {
+        keys_.push_back({name, IntegerField<Integer>{of, smallest, largest}});
+    }
+    void milliseconds(const char* name, uint32_t& (*of)(Config&)) {
+        integer<uint32_t>(name, of, 1'000, 3'600'000);
+    }
+    std::vector<Key> take() { return std::move(keys_); }
 
-IntegerField<uint32_t> milliseconds(uint32_t& (*of)(Config&)) {
-    return {of, 1'000, 3'600'000};
+private:
+    std::vector<Key> keys_;
+};
+
+void add_hypervisor(KeyTable& table) {
+    using C = Config;
+    using Text = std::string&;
+    table.text(
+        "hypervisor.accelerator", [](C& c) -> Text { return c.hypervisor.accelerator; },
+        one_of({"auto", "kvm", "tcg"}));
+    table.text(
+        "hypervisor.machine", [](C& c) -> Text { return c.hypervisor.machine; }, q35_machine());
+    table.text(
+        "hypervisor.emulator", [](C& c) -> Text { return c.hypervisor.emulator; }, absolute_path_or_empty());
+    table.text(
+        "hypervisor.kernel", [](C& c) -> Text { return c.hypervisor.kernel; }, absolute_path_or_empty());
+    table.text(
+        "hypervisor.image", [](C& c) -> Text { return c.hypervisor.image; }, absolute_path_or_empty());
+    table.text(
+        "hypervisor.kernel_command_line", [](C& c) -> Text { return c.hypervisor.kernel_command_line; },
+        one_line());
+    // q35 in QEMU 7.2 takes 288 vcpus; 240 leaves room in older guests' APIC ids.
+    table.integer<uint32_t>(
+        "hypervisor.vcpus", [](C& c) -> uint32_t& { return c.hypervisor.vcpus; }, 1, 240);
+    // Below, kernel and agent do not boot; above 4 TiB the guest's 42 address bits under TCG end.
+    table.integer<uint64_t>(
+        "hypervisor.memory_mib", [](C& c) -> uint64_t& { return c.hypervisor.memory_mib; },
+        smallest_memory_mib, 4U << 20U);
+    table.milliseconds("hypervisor.boot_timeout_ms",
+                       [](C& c) -> uint32_t& { return c.hypervisor.boot_timeout_ms; });
+    table.milliseconds("hypervisor.agent_timeout_ms",
+                       [](C& c) -> uint32_t& { return c.hypervisor.agent_timeout_ms; });
 }
 
 std::vector<Key> make_keys() {
     using C = Config;
-    return {{"hypervisor.accelerator",
-             text(
-                 [](C & c) -> auto& { return c.hypervisor.accelerator; }, one_of({"auto", "kvm", "tcg"}))},
-            {"hypervisor.machine", text(
-                                       [](C & c) -> auto& { return c.hypervisor.machine; }, q35_machine())},
-            {"hypervisor.emulator",
-             text(
-                 [](C & c) -> auto& { return c.hypervisor.emulator; }, absolute_path_or_empty())},
-            {"hypervisor.kernel",
-             text(
-                 [](C & c) -> auto& { return c.hypervisor.kernel; }, absolute_path_or_empty())},
-            {"hypervisor.image",
-             text(
-                 [](C & c) -> auto& { return c.hypervisor.image; }, absolute_path_or_empty())},
-            {"hypervisor.kernel_command_line",
-             text(
-                 [](C & c) -> auto& { return c.hypervisor.kernel_command_line; }, one_line())},
-            // q35 in QEMU 7.2 takes 288 vcpus; 240 leaves room in older guests' APIC ids.
-            {"hypervisor.vcpus", IntegerField<uint32_t>{[](C & c) -> auto& {return c.hypervisor.vcpus;
-}
-, 1, 240
-} // namespace
-} // namespace runvm::config
-,
-    // Below 64 MiB kernel and agent do not boot; above 4 TiB the guest's 42 address bits under TCG end.
-    {"hypervisor.memory_mib", IntegerField<uint64_t>{[](C & c) -> auto& {return c.hypervisor.memory_mib;
-}
-, 64, 4U << 20U
-}
-}
-, {"hypervisor.boot_timeout_ms", milliseconds([](C& c) -> auto& { return c.hypervisor.boot_timeout_ms; })},
-    {"hypervisor.agent_timeout_ms",
-     milliseconds([](C& c) -> auto& { return c.hypervisor.agent_timeout_ms; })},
-    {"libvirt.uri",
-     text(
-         [](C& c) -> auto& { return c.libvirt.uri; }, one_of({"qemu:///embed", "qemu:///system"}))},
-    {"channel.type", text(
-                         [](C& c) -> auto& { return c.channel.type; }, one_of({"serial", "vsock"}))},
-    {"shared_fs.daemon", text(
-                             [](C& c) -> auto& { return c.shared_fs.daemon; }, absolute_path_or_empty())},
-    {"shared_fs.options", TextListField{[](C & c) -> auto& {return c.shared_fs.options;
-}
-, option()
-}
-}
-,
-    {"paths.cache", text(
-                        [](C& c) -> auto& { return c.paths.cache; }, absolute_path())},
-    {"paths.run", text(
-                      [](C& c) -> auto& { return c.paths.run; }, absolute_path())},
-    {"store.type", text(
-                       [](C& c) -> auto& { return c.store.type; }, one_of({"filesystem"}))},
-    {"logging.level",
-     text(
-         [](C& c) -> auto& { return c.logging.level; }, one_of({"debug", "info", "warning", "error"}))},
-}
-;
+    using Text = std::string&;
+    KeyTable table;
+    add_hypervisor(table);
+    table.text(
+        "libvirt.uri", [](C& c) -> Text { return c.libvirt.uri; }, one_of({"qemu:///embed"}));
+    table.text(
+        "channel.type", [](C& c) -> Text { return c.channel.type; }, one_of({"serial", "vsock"}));
+    table.text(
+        "shared_fs.daemon", [](C& c) -> Text { return c.shared_fs.daemon; }, absolute_path_or_empty());
+    table.list(
+        "shared_fs.options", [](C& c) -> std::vector<std::string>& { return c.shared_fs.options; }, option());
+    table.text(
+        "paths.cache", [](C& c) -> Text { return c.paths.cache; }, absolute_path());
+    table.text(
+        "paths.run", [](C& c) -> Text { return c.paths.run; }, absolute_path());
+    table.text(
+        "store.type", [](C& c) -> Text { return c.store.type; }, one_of({"filesystem"}));
+    table.text(
+        "logging.level", [](C& c) -> Text { return c.logging.level; },
+        one_of({"debug", "info", "warning", "error"}));
+    return table.take();
 }
 
 std::string quoted(const std::string& text) {

@@ -30,6 +30,7 @@ enum class ErrorKind {
     command_not_found,      ///< the container's executable is not in its PATH, or does not exist
     command_not_executable, ///< the container's executable exists but cannot be executed
     process_finished,       ///< the process is not there any more
+    interrupted,            ///< a signal asked the command to end while it waited
 };
 
 class Error {

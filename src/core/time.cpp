@@ -1,10 +1,16 @@
 #include "core/time.h"
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
 namespace runvm {
+
+int64_t now_ns() {
+    using namespace std::chrono;
+    return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
 
 std::string format_time(int64_t ns_since_epoch) {
     constexpr int64_t ns_per_second = 1'000'000'000;

@@ -6,6 +6,7 @@
 #include "oci/resources.h"
 #include "oci/seccomp.h"
 #include "oci/sysctl.h"
+#include "oci/texts.h"
 
 #include <linux/sched.h>
 #include <sys/personality.h>
@@ -39,11 +40,6 @@ std::vector<std::string> read_paths(const Value& paths) {
             element.fail_found("an absolute path is expected");
     }
     return texts;
-}
-
-void fill(capnp::List<capnp::Text>::Builder list, const std::vector<std::string>& texts) {
-    for (unsigned i = 0; i < texts.size(); ++i)
-        list.set(i, texts[i].c_str());
 }
 
 void read_rootfs_propagation(const Value& value, protocol::Container::Builder container) {
@@ -84,8 +80,8 @@ void read_linux(const Value& root, protocol::Container::Builder container, HostP
 
     std::vector<std::string> masked = read_paths(linux["maskedPaths"]);
     std::vector<std::string> readonly = read_paths(linux["readonlyPaths"]);
-    fill(container.initMaskedPaths(static_cast<unsigned>(masked.size())), masked);
-    fill(container.initReadonlyPaths(static_cast<unsigned>(readonly.size())), readonly);
+    fill_texts(container.initMaskedPaths(static_cast<unsigned>(masked.size())), masked);
+    fill_texts(container.initReadonlyPaths(static_cast<unsigned>(readonly.size())), readonly);
 }
 
 } // namespace runvm::oci

@@ -69,15 +69,13 @@ NamespaceList read_namespaces(const Value& namespaces, protocol::Container::Buil
             element.fail("malformed spec file: duplicated ns " + name); // runc's words
         list.listed |= type->clone_flag;
         if (!path.empty()) {
-            if (type->clone_flag == CLONE_NEWNET) {
+            if (type->clone_flag == CLONE_NEWNET)
                 check_network_path(element["path"]);
-                list.network_path = path;
-            } else {
+            else
                 element["path"].fail(ErrorKind::unsupported,
                                      "a " + name +
                                          " namespace of the host cannot be joined "
                                          "from a VM; leave the path out for a new one");
-            }
         }
         plan.namespaces.push_back({static_cast<int>(type->clone_flag), path});
     }

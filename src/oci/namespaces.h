@@ -10,8 +10,7 @@ namespace runvm::oci {
 
 /// The namespaces that a config.json lists.
 struct NamespaceList {
-    uint64_t listed = 0;      ///< CLONE_NEW*
-    std::string network_path; ///< empty: a new one
+    uint64_t listed = 0; ///< CLONE_NEW*
 
     bool has(uint64_t clone_flag) const { return (listed & clone_flag) != 0; }
 };

@@ -1,6 +1,7 @@
 #include "oci/process.h"
 
 #include "oci/capabilities.h"
+#include "oci/texts.h"
 
 #include <linux/ioprio.h>
 #include <linux/sched.h>
@@ -73,16 +74,11 @@ uint32_t number_of(const Value& value, const Table& table) {
     return 0;
 }
 
-void fill(capnp::List<capnp::Text>::Builder list, const std::vector<std::string>& texts) {
-    for (unsigned i = 0; i < texts.size(); ++i)
-        list.set(i, texts[i].c_str());
-}
-
 void read_args(const Value& args, protocol::Process::Builder built) {
     std::vector<std::string> texts = args.texts();
     if (texts.empty())
         args.fail("args must not be empty"); // runc's words
-    fill(built.initArgs(static_cast<unsigned>(texts.size())), texts);
+    fill_texts(built.initArgs(static_cast<unsigned>(texts.size())), texts);
 }
 
 void read_env(const Value& env, protocol::Process::Builder built) {
@@ -102,7 +98,7 @@ void read_env(const Value& env, protocol::Process::Builder built) {
         else
             texts[place->second] = text;
     }
-    fill(built.initEnv(static_cast<unsigned>(texts.size())), texts);
+    fill_texts(built.initEnv(static_cast<unsigned>(texts.size())), texts);
 }
 
 void read_cwd(const Value& cwd, protocol::Process::Builder built) {

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ namespace {
 // An exec takes milliseconds; one that takes this long hangs on a dead network filesystem.
 constexpr int exec_timeout_ms = 60'000;
 
-enum class Step : int { reset_signals, parent_gone, map_fd, set_limit, new_session, change_folder, execute };
+enum class Step : int { reset_signals, map_fd, set_limit, new_session, change_folder, execute };
 
 /// What the child writes to its parent when it cannot become the program.
 struct Failure {
@@ -42,7 +41,6 @@ struct ChildPlan {
     std::vector<int> staged;
     int first_free_fd = 0;
     int failure_fd = -1;
-    int failure_read_fd = -1;
 };
 
 [[noreturn]] void fail(int failure_fd, Step step) {
@@ -87,16 +85,6 @@ void map_fds(ChildPlan& plan) {
 }
 
 [[noreturn]] void become_program(const SpawnSpec& spec, ChildPlan& plan, const char* executable) {
-    if (spec.die_with_parent) {
-        if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-            fail(plan.failure_fd, Step::parent_gone);
-        // The parent may have died before the prctl. getppid() says nothing across pid namespaces, but the
-        // pipe has lost its reader then: this process must not be one itself.
-        ::close(plan.failure_read_fd);
-        pollfd reader{plan.failure_fd, 0, 0};
-        if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0)
-            ::_exit(127);
-    }
     map_fds(plan);
     if (spec.new_session && ::setsid() < 0)
         fail(plan.failure_fd, Step::new_session);
@@ -117,9 +105,6 @@ Error failure_error(const Failure& failure, const SpawnSpec& spec, const std::st
     switch (failure.step) {
     case Step::reset_signals:
         what = "reset the signals of " + executable;
-        break;
-    case Step::parent_gone:
-        what = "tie " + executable + " to its parent";
         break;
     case Step::map_fd:
         what = "pass descriptors to " + executable;
@@ -243,7 +228,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
     Fd failure_write(ends[1]);
     RUNVM_ASSIGN(Fd null, open_file("/dev/null", O_RDWR));
 
-    ChildPlan plan{c_strings(spec.argv), c_strings(spec.env), spec.fds, {}, 3, ends[1], ends[0]};
+    ChildPlan plan{c_strings(spec.argv), c_strings(spec.env), spec.fds, {}, 3, ends[1]};
     for (int number = 0; number < 3; ++number) {
         bool named =
             std::any_of(spec.fds.begin(), spec.fds.end(), [&](auto& fd) { return fd.second == number; });

@@ -34,9 +34,7 @@ struct SpawnSpec {
     uint64_t clone_flags = 0; ///< CLONE_NEW* of clone3(2)
     int pid_namespace = -1;   ///< an open pid namespace, of the caller's own or a descendant, to be born in
     bool new_session = false; ///< setsid: out of reach of the caller's terminal and process group
-    /// SIGKILL when the *thread* that called spawn ends (prctl(2), PR_SET_PDEATHSIG).
-    bool die_with_parent = false;
-    std::string cwd; ///< empty: the caller's
+    std::string cwd;          ///< empty: the caller's
     std::vector<ResourceLimit> rlimits;
 };
 

@@ -41,6 +41,8 @@ struct User {
   umask @3 :UInt32 = 0x12;     # 022; config.md process.user.umask
 }
 
+const maxStreamsPerProcess :UInt32 = 64;
+
 struct StreamBinding {
   # One descriptor of a process that is carried over the stream port (src/channel/mux.h).
   fd @0 :UInt32;               # its number in the process: 0, 1, 2, or a preserved one
@@ -172,6 +174,7 @@ struct Container {
   personality @15 :UInt64 = 0xffffffff; # all ones: not set
   monotonicOffsetNs @16 :Int64;
   boottimeOffsetNs @17 :Int64;
+  sessionKeyring @18 :Text;    # its name, which all processes of the container join; empty: none of its own
 }
 
 struct ExitStatus {

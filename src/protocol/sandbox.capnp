@@ -25,7 +25,7 @@ struct SandboxConfig {
   machine @7 :Text;              # "q35"
   emulatorPath @8 :Text;         # qemu-system-x86_64; empty: found in PATH
   virtiofsdPath @9 :Text;        # empty: the well-known places
-  libvirtUri @10 :Text;          # "qemu:///embed", or another
+  libvirtUri @10 :Text;          # "qemu:///embed"
   channel @11 :Text;             # "serial" or "vsock"
   bootTimeoutMs @12 :UInt32;
   agentTimeoutMs @13 :UInt32;    # for a call that does not wait for a process
@@ -128,6 +128,11 @@ interface Sandbox {
   attachProcess @15 (id :Text, execId :Text) -> (error :Common.Error, process :AttachedProcess);
   # For the process's shim: the process is killed if the connection is lost before it has ended, and if nobody has
   # attached 10 s after it was made.
+
+  # -- operation
+  addShares @16 (id :Text, shares :List(Share)) -> (error :Common.Error);
+  # Shares of a container that createContainer, called on this capability, makes next, before those of its own list:
+  # one message carries few descriptors.
 }
 
 interface AttachedProcess {

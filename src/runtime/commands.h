@@ -45,14 +45,12 @@ struct CreateOptions {
     std::string console_socket;
     std::string pidfd_socket;
     int preserve_fds = 0;
-    bool no_pivot = false;
     bool no_new_keyring = false;
 };
 
 struct RunOptions : CreateOptions {
     bool detach = false;
     bool keep = false;
-    bool no_subreaper = false;
 };
 
 struct ExecOptions {

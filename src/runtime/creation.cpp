@@ -1,39 +1,38 @@
 #include "runtime/creation.h"
 
+#include "core/time.h"
 #include "os/file.h"
 #include "os/mounts.h"
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
-#include "vm/accelerator.h"
+#include "runtime/sandbox_config.h"
+#include "vm/network/links.h"
 
-#include <chrono>
 #include <csignal>
-#include <cstdio>
+#include <span>
 #include <unistd.h>
 
 namespace runvm::runtime {
 
 namespace {
 
-// What the guest's kernel and agent need besides the container's memory: a part of it, for the pages' own
-// records and reserves, and a constant (docs/performance.md, "Memory").
-constexpr uint64_t guest_overhead_mib = 112;
-constexpr uint64_t guest_overhead_divisor = 16;
-constexpr uint64_t smallest_guest_mib = 256;
+// Descriptors that one message takes along besides those of the process's streams.
+constexpr size_t shares_per_message = 128;
+static_assert(shares_per_message + protocol::MAX_STREAMS_PER_PROCESS <= protocol::MAX_FDS_PER_MESSAGE);
 constexpr uint32_t monitor_timeout_ms = 10000;
-constexpr uint64_t mib = 1024 * 1024;
 
-int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-uint64_t guest_memory_mib(const config::Config::Hypervisor& hypervisor, uint64_t limit_bytes) {
-    if (limit_bytes == 0)
-        return hypervisor.memory_mib;
-    uint64_t limit_mib = (limit_bytes + mib - 1) / mib;
-    return std::max(smallest_guest_mib, limit_mib + limit_mib / guest_overhead_divisor + guest_overhead_mib);
+Result<void> fill_shares(std::span<const oci::ShareSource> sources,
+                         capnp::List<protocol::Share>::Builder shares) {
+    for (unsigned i = 0; i < sources.size(); ++i) {
+        const oci::ShareSource& source = sources[i];
+        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
+        shares[i].setName(source.name);
+        shares[i].setTree(pass_fd(std::move(tree)));
+        shares[i].setReadonly(source.readonly);
+        shares[i].setReadonlyRecursive(source.readonly_recursive);
+        shares[i].setReadonlyWhenCreated(source.readonly_when_created);
+    }
+    return {};
 }
 
 void kill_and_wait(const os::Spawned& process) {
@@ -71,11 +70,11 @@ Result<void> Creation::create() {
     RUNVM_TRY(state::check_id(options_.id));
     RUNVM_TRY(read_bundle());
     RUNVM_TRY(check_terminal());
+    RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_TRY(reserve());
     for (const std::string& note : plan_.notes)
         context_.trace("config.json: " + note);
-    if (!plan_.cgroups_path.empty())
-        context_.trace("linux.cgroupsPath is not taken over on the host yet: issue 4");
+    context_.trace("cgroup on the host, not taken over yet (issue 4): " + oci::to_string(cgroup_));
     context_.trace("create: reserved the id");
     fault_point("create.after-reserve");
     if (auto booted = boot_sandbox(); !booted)
@@ -98,8 +97,17 @@ Result<void> Creation::read_bundle() {
     std::string bundle = options_.bundle.empty() ? "." : options_.bundle;
     RUNVM_ASSIGN(bundle, os::real_path(bundle));
     std::string path = bundle + "/config.json";
-    RUNVM_ASSIGN(std::string text, os::read_file(path));
-    RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, message_.initRoot<protocol::Container>()));
+    auto read = os::read_file(path);
+    if (!read && read.error().errno_value() == ENOENT) // runc's words
+        return Error(ErrorKind::invalid_argument,
+                     "JSON specification file config.json not found in " + bundle);
+    RUNVM_ASSIGN(std::string text, std::move(read));
+    auto container = message_.initRoot<protocol::Container>();
+    RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, container));
+    if (!options_.no_new_keyring)
+        container.setSessionKeyring("_ses." + options_.id); // runc's name, standard_init_linux.go
+
+    RUNVM_ASSIGN(cgroup_, oci::parse_cgroups_path(plan_.cgroups_path, options_.id, context_.systemd_cgroup));
 
     container_.id = options_.id;
     container_.oci_version = plan_.oci_version;
@@ -133,39 +141,6 @@ Result<void> Creation::reserve() {
     return {};
 }
 
-Result<void> Creation::fill_config(protocol::SandboxConfig::Builder config) {
-    const auto& hypervisor = context_.config.hypervisor;
-    const auto& paths = context_.config.paths;
-    RUNVM_ASSIGN(vm::Accelerator accelerator, vm::choose_accelerator(hypervisor.accelerator, paths.run));
-    context_.trace("accelerator " + accelerator.name + ": " + accelerator.reason);
-    // Callers parse everything else that is written, so only people are told.
-    if (accelerator.name == "tcg" && hypervisor.accelerator == "auto" && ::isatty(STDERR_FILENO) != 0)
-        std::fprintf(stderr, "runvm: warning: the guest is emulated, which is slow: %s\n",
-                     accelerator.reason.c_str());
-    config.setSandboxId(container_.sandbox_id);
-    config.setAccelerator(accelerator.name);
-    config.setKernelPath(hypervisor.kernel.empty() ? context_.layout.share + "/vmlinux" : hypervisor.kernel);
-    config.setImagePath(hypervisor.image.empty() ? context_.layout.share + "/initrd.img" : hypervisor.image);
-    config.setKernelCommandLine(hypervisor.kernel_command_line);
-    config.setVcpus(hypervisor.vcpus);
-    config.setMemoryMib(guest_memory_mib(hypervisor, plan_.memory_limit_bytes));
-    config.setMachine(hypervisor.machine);
-    config.setEmulatorPath(hypervisor.emulator);
-    config.setVirtiofsdPath(context_.config.shared_fs.daemon);
-    config.setLibvirtUri(context_.config.libvirt.uri);
-    config.setChannel(context_.config.channel.type);
-    config.setBootTimeoutMs(hypervisor.boot_timeout_ms);
-    config.setAgentTimeoutMs(hypervisor.agent_timeout_ms);
-    config.setCacheFolder(paths.cache);
-    config.setRunFolder(paths.run);
-    config.setLogLevel(context_.debug ? "debug" : context_.config.logging.level);
-    const auto& daemon_options = context_.config.shared_fs.options;
-    auto options = config.initSharedFsOptions(daemon_options.size());
-    for (unsigned i = 0; i < daemon_options.size(); ++i)
-        options.set(i, daemon_options[i]);
-    return {};
-}
-
 Result<void> Creation::boot_sandbox() {
     RUNVM_TRY(os::remove_tree(container_.sandbox_folder)); // of a container that was there before
     RUNVM_TRY(state::claim_sandbox_folder(context_.root, container_.sandbox_id));
@@ -175,8 +150,9 @@ Result<void> Creation::boot_sandbox() {
     fault_point("create.after-monitor");
 
     connection_ = std::make_unique<MonitorConnection>(std::move(monitor.connection));
+    connection_->interrupted_by(interrupts_.fd());
     auto request = connection_->service().createSandboxRequest();
-    RUNVM_TRY(fill_config(request.initConfig()));
+    RUNVM_TRY(fill_sandbox_config(context_, plan_, container_.sandbox_id, request.initConfig()));
     RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "createSandbox"));
     fault_point("create.after-sandbox");
     return {};
@@ -189,6 +165,7 @@ Result<void> Creation::start_shims() {
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_));
+    trace_links();
 
     ShimRequest request;
     request.id = options_.id;
@@ -206,20 +183,31 @@ Result<void> Creation::start_shims() {
     return context_.store->save(container_);
 }
 
+void Creation::trace_links() const {
+    if (!context_.debug)
+        return;
+    auto links = vm::links_of_process(init_.process.pid);
+    if (!links)
+        return;
+    for (const std::string& link : *links)
+        context_.trace("network link " + link +
+                       " of the container's namespace is not taken over yet: issue 4");
+}
+
 Result<void> Creation::create_in_guest() {
-    auto request = connection_->sandbox().createContainerRequest();
+    protocol::Sandbox::Client sandbox = connection_->sandbox(); // one: it keeps the shares that come early
+    std::span<const oci::ShareSource> sources = plan_.shares;
+    while (sources.size() > shares_per_message) {
+        auto early = sandbox.addSharesRequest();
+        early.setId(options_.id);
+        RUNVM_TRY(fill_shares(sources.first(shares_per_message), early.initShares(shares_per_message)));
+        RUNVM_TRY(connection_->tell(early.send(), monitor_timeout_ms, "addShares"));
+        sources = sources.subspan(shares_per_message);
+    }
+    auto request = sandbox.createContainerRequest();
     request.setId(options_.id);
     request.setContainer(message_.getRoot<protocol::Container>().asReader());
-    auto shares = request.initShares(plan_.shares.size());
-    for (unsigned i = 0; i < plan_.shares.size(); ++i) {
-        const oci::ShareSource& source = plan_.shares[i];
-        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
-        shares[i].setName(source.name);
-        shares[i].setTree(pass_fd(std::move(tree)));
-        shares[i].setReadonly(source.readonly);
-        shares[i].setReadonlyRecursive(source.readonly_recursive);
-        shares[i].setReadonlyWhenCreated(source.readonly_when_created);
-    }
+    RUNVM_TRY(fill_shares(sources, request.initShares(static_cast<unsigned>(sources.size()))));
     auto streams = request.initStreams(streams_.size());
     for (unsigned i = 0; i < streams_.size(); ++i) {
         streams[i].setFd(streams_[i].process_fd);
@@ -254,6 +242,7 @@ Result<void> Creation::publish() {
     RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "commit"));
     fault_point("create.after-commit");
     finished_ = true;
+    connection_->interrupted_by(-1); // from here on signals are the container's
     lock_.reset();
     return {};
 }

@@ -2,9 +2,11 @@
 // A container in the making: everything that `create` starts, and how it is undone when a later step fails.
 
 #include "core/result.h"
+#include "oci/cgroup.h"
 #include "oci/config.h"
 #include "runtime/commands.h"
 #include "runtime/host_terminal.h"
+#include "runtime/interrupts.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
 #include "runtime/shim_process.h"
@@ -42,8 +44,9 @@ private:
     Result<void> check_terminal() const;
     Result<void> reserve();
     Result<void> boot_sandbox();
-    Result<void> fill_config(protocol::SandboxConfig::Builder config);
     Result<void> start_shims();
+    /// Says in the debug log what the guest does not have of the container's network namespace.
+    void trace_links() const;
     Result<void> create_in_guest();
     Result<void> publish();
     void undo();
@@ -51,12 +54,14 @@ private:
 
     Context& context_;
     const CreateOptions& options_;
+    Interrupts interrupts_; ///< first in, last out: what is undone is undone before
     bool stays_;
     bool reserved_ = false;
     bool finished_ = false;
     bool pid_file_written_ = false;
     bool foreground_terminal_ = false;
     oci::HostPlan plan_;
+    oci::HostCgroup cgroup_;
     capnp::MallocMessageBuilder message_;
     state::Container container_;
     std::optional<state::Lock> lock_;

@@ -6,6 +6,7 @@
 #include "runtime/creation.h"
 #include "runtime/fault_point.h"
 #include "runtime/foreground.h"
+#include "runtime/interrupts.h"
 
 #include <capnp/message.h>
 
@@ -73,6 +74,7 @@ private:
 
     Context& context_;
     const ExecOptions& options_;
+    Interrupts interrupts_;
     state::Container container_;
     capnp::MallocMessageBuilder message_;
     oci::HostPlan plan_;
@@ -108,11 +110,13 @@ Result<void> Execution::plan() {
 Result<void> Execution::begin() {
     RUNVM_ASSIGN(container_, load_running(context_, options_));
     RUNVM_TRY(plan());
+    RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));
     if (plan_.terminal) {
         RUNVM_ASSIGN(terminal_, open_terminal(plan_.console_height, plan_.console_width));
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_ASSIGN(connection_, MonitorConnection::open(container_.sandbox_folder));
+    connection_->interrupted_by(interrupts_.fd());
     // The guest starts the process while the shim is started here.
     auto entered = enter();
     connection_->flush();

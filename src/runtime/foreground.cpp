@@ -1,7 +1,6 @@
 #include "runtime/foreground.h"
 
-#include "core/defer.h"
-#include "os/file.h"
+#include "runtime/byte_flow.h"
 
 #include <csignal>
 #include <fcntl.h>
@@ -46,42 +45,38 @@ void copy_size(int master) {
         ::ioctl(master, TIOCSWINSZ, &size);
 }
 
-// Moves what is there now. False at the end.
-bool move_bytes(int from, int to) {
-    std::array<char, 16384> buffer;
-    ssize_t n = ::read(from, buffer.data(), buffer.size());
-    if (n < 0)
-        return errno == EINTR || errno == EAGAIN;
-    if (n == 0)
-        return false;
-    return os::write_all(to, {buffer.data(), static_cast<size_t>(n)}, "the terminal").ok();
-}
-
 enum Watched { shim_end, signals, input, output, watched_count };
 
 class Foreground {
 public:
-    Foreground(const os::Spawned& shim, HostTerminal* terminal) : shim_(shim), terminal_(terminal) {
+    Foreground(const os::Spawned& shim, HostTerminal* terminal)
+        : shim_(shim), terminal_(terminal), own_stdout_(nonblocking_output(STDOUT_FILENO)),
+          input_(terminal != nullptr ? STDIN_FILENO : -1, terminal != nullptr ? terminal->master.get() : -1),
+          output_(terminal != nullptr ? terminal->master.get() : -1,
+                  own_stdout_ ? own_stdout_.get() : STDOUT_FILENO) {
         sigset_t all;
         ::sigfillset(&all);
         signals_ = os::Fd(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
-        polled_[shim_end] = {shim.pidfd.get(), POLLIN, 0};
-        polled_[Watched::signals] = {signals_.get(), POLLIN, 0};
-        polled_[input] = {terminal != nullptr ? STDIN_FILENO : -1, POLLIN, 0};
-        polled_[output] = {terminal != nullptr ? terminal->master.get() : -1, POLLIN, 0};
+        if (terminal != nullptr)
+            ::fcntl(terminal->master.get(), F_SETFL, ::fcntl(terminal->master.get(), F_GETFL) | O_NONBLOCK);
     }
 
     Result<int> run() {
         while (true) {
-            if (::poll(polled_.data(), polled_.size(), -1) < 0 && errno != EINTR)
+            std::array<pollfd, watched_count> polled{};
+            polled[shim_end] = {shim_.pidfd.get(), POLLIN, 0};
+            polled[Watched::signals] = {signals_.get(), POLLIN, 0};
+            polled[input] = input_.wanted();
+            polled[output] = output_.wanted();
+            if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR)
                 return system_error("poll");
-            if (polled_[Watched::signals].revents != 0)
+            if (polled[Watched::signals].revents != 0)
                 forward_signals();
-            if (polled_[output].revents != 0 && !move_bytes(terminal_->master.get(), STDOUT_FILENO))
-                polled_[output].fd = -1;
-            if (polled_[input].revents != 0 && !move_bytes(STDIN_FILENO, terminal_->master.get()))
+            if (polled[output].revents != 0)
+                output_.move();
+            if (polled[input].revents != 0 && !input_.move())
                 end_input();
-            if (polled_[shim_end].revents != 0)
+            if (polled[shim_end].revents != 0)
                 return finish();
         }
     }
@@ -102,27 +97,51 @@ private:
 
     // A terminal has no end-of-file of its own: the caller's becomes the end-of-file character.
     void end_input() {
-        polled_[input].fd = -1;
         constexpr char end_of_file = 4;
-        (void)os::write_all(terminal_->master.get(), {&end_of_file, 1}, "the terminal");
+        (void)!::write(terminal_->master.get(), &end_of_file, 1); // full: nobody reads it, nobody misses it
     }
 
     Result<int> finish() {
         if (terminal_ != nullptr) {
-            pollfd rest{terminal_->master.get(), POLLIN, 0};
             terminal_->slave.reset();
-            while (::poll(&rest, 1, 0) > 0 && (rest.revents & POLLIN) != 0 &&
-                   move_bytes(terminal_->master.get(), STDOUT_FILENO)) {
-            }
+            write_rest();
         }
         RUNVM_ASSIGN(std::optional<os::ExitStatus> status, os::wait_for_exit(shim_.pidfd.get(), -1));
         return status->shell_code();
     }
 
+    // What the process has written before its end is the caller's, however slowly it reads; a signal ends the
+    // wait for a caller that does not read at all.
+    void write_rest() {
+        while (!output_.over()) {
+            std::array<pollfd, 2> polled{output_.wanted(), pollfd{signals_.get(), POLLIN, 0}};
+            bool reading = polled[0].fd == terminal_->master.get();
+            int ready = ::poll(polled.data(), polled.size(), reading ? 0 : -1);
+            if (ready < 0 && errno == EINTR)
+                continue;
+            if (polled[1].revents != 0 && asked_to_end())
+                return;
+            bool nothing_left = reading && polled[0].revents == 0;
+            if (nothing_left || (polled[0].revents != 0 && !output_.move()))
+                return;
+        }
+    }
+
+    bool asked_to_end() {
+        signalfd_siginfo info{};
+        while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+            for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM})
+                if (static_cast<int>(info.ssi_signo) == signal)
+                    return true;
+        return false;
+    }
+
     const os::Spawned& shim_;
     HostTerminal* terminal_;
+    os::Fd own_stdout_;
+    ByteFlow input_;
+    ByteFlow output_;
     os::Fd signals_;
-    std::array<pollfd, watched_count> polled_{};
 };
 
 } // namespace

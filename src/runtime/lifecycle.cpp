@@ -17,6 +17,10 @@ namespace {
 constexpr uint32_t signal_timeout_ms = 15000;
 constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr int end_timeout_ms = 10000;
+// How long `delete --force` leaves another command alone, and how long that has to undo what it did once its
+// machine is gone.
+constexpr int polite_lock_timeout_ms = 200;
+constexpr int undo_timeout_ms = 10000;
 
 Error not_running() {
     return {ErrorKind::process_finished, "container not running"};
@@ -79,6 +83,27 @@ Result<void> clear(Context& context, state::Container container) {
     return context.store->remove(container.id);
 }
 
+// The lock of a container that shall go, whatever another command is doing with it: that one fails as soon as
+// its machine is gone, and if it hangs all the same, it is killed.
+Result<state::Lock> lock_by_force(Context& context, const std::string& id) {
+    auto lock = context.store->lock(id, polite_lock_timeout_ms);
+    if (lock || lock.error().kind() != ErrorKind::timeout)
+        return lock;
+    context.trace("delete: another command is at work on the container: its machine is killed");
+    state::Container container;
+    if (auto loaded = context.store->load(id))
+        container = *std::move(loaded);
+    container.id = id;
+    find_sandbox(context, container);
+    RUNVM_TRY(end_process(container.reaper));
+    lock = context.store->lock(id, undo_timeout_ms);
+    if (lock || lock.error().kind() != ErrorKind::timeout)
+        return lock;
+    if (container.status == state::Status::creating)
+        RUNVM_TRY(end_process(container.creator));
+    return context.store->lock(id);
+}
+
 // What `delete --force` knows of a container whose state cannot be read: its id.
 state::Container nameless(const std::string& id) {
     state::Container container;
@@ -118,6 +143,9 @@ Result<void> start(Context& context, const std::string& id) {
     }
     if (runs_already)
         return Error(ErrorKind::wrong_state, "cannot start an already running container");
+    bool has_ended = !started && state::effective_status(container) == state::Status::stopped;
+    if (has_ended || (!started && started.error().kind() == ErrorKind::process_finished))
+        return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
     return started;
 }
 
@@ -159,9 +187,12 @@ Result<void> kill(Context& context, const std::string& id, int signal, bool all)
 
 Result<void> remove(Context& context, const std::string& id, bool force) {
     RUNVM_TRY(state::check_id(id));
-    auto lock = context.store->lock(id);
+    auto lock = force ? lock_by_force(context, id) : context.store->lock(id);
     if (!lock) {
-        if (!force || lock.error().kind() != ErrorKind::not_found)
+        // Nothing, or something that is no container's folder, is there.
+        bool clearable =
+            lock.error().kind() == ErrorKind::not_found || lock.error().kind() == ErrorKind::corrupted;
+        if (!force || !clearable)
             return std::move(lock).error();
         return clear(context, nameless(id));
     }

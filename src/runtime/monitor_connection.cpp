@@ -3,6 +3,10 @@
 #include "os/unix_socket.h"
 
 #include <kj/io.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstring>
 
 namespace runvm::runtime {
 
@@ -34,6 +38,24 @@ Result<std::unique_ptr<MonitorConnection>> MonitorConnection::open(const std::st
     if (!socket)
         return Error(ErrorKind::unavailable, "the sandbox's monitor is gone: " + socket.error().to_string());
     return std::make_unique<MonitorConnection>(std::move(*socket));
+}
+
+void MonitorConnection::interrupted_by(int fd) {
+    using Observer = kj::UnixEventPort::FdObserver;
+    interrupts_fd_ = fd;
+    if (fd >= 0)
+        interrupts_ = kj::heap<Observer>(io_.unixEventPort, fd, Observer::OBSERVE_READ);
+    else
+        interrupts_.reset();
+}
+
+Error MonitorConnection::interruption() const {
+    signalfd_siginfo info{};
+    const char* name = nullptr;
+    if (::read(interrupts_fd_, &info, sizeof info) == sizeof info)
+        name = ::sigabbrev_np(static_cast<int>(info.ssi_signo));
+    return {ErrorKind::interrupted,
+            name != nullptr ? std::string("interrupted by SIG") + name : "interrupted by a signal"};
 }
 
 protocol::Sandbox::Client MonitorConnection::sandbox() {

@@ -9,9 +9,12 @@
 
 #include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
+#include <kj/async-unix.h>
+#include <kj/debug.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace runvm::runtime {
@@ -35,18 +38,29 @@ public:
     /// Sends what was asked for, without waiting for an answer.
     void flush() { io_.waitScope.poll(); }
 
-    /// Waits for an answer, and turns its `error`, a broken connection and a time-out into errors.
+    /// From here on a wait ends, with an error, when this signalfd(2) is readable (interrupts.h); -1: never.
+    void interrupted_by(int fd);
+
+    /// Waits for an answer, and turns its `error`, a broken connection, a time-out and an interrupt into
+    /// errors.
     template <class T>
     Result<capnp::Response<T>> wait(capnp::RemotePromise<T> call, uint32_t limit_ms, const char* what) {
         try {
             kj::Promise<capnp::Response<T>> promise = kj::mv(call);
-            auto answer = io_.provider->getTimer()
-                              .timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(promise))
-                              .wait(io_.waitScope);
+            auto limited =
+                io_.provider->getTimer().timeoutAfter(limit_ms * kj::MILLISECONDS, kj::mv(promise));
+            if (interrupts_)
+                limited = limited.exclusiveJoin((*interrupts_)->whenBecomesReadable().then([this]() {
+                    interrupted_ = true;
+                    return kj::Promise<capnp::Response<T>>(KJ_EXCEPTION(FAILED, "interrupted"));
+                }));
+            auto answer = limited.wait(io_.waitScope);
             if (auto result = channel::to_result(answer.getError()); !result)
                 return std::move(result).error();
             return kj::mv(answer);
         } catch (const kj::Exception& exception) {
+            if (interrupted_)
+                return interruption().add_context(what);
             if (exception.getType() == kj::Exception::Type::OVERLOADED)
                 return Error(ErrorKind::timeout, std::string("the monitor did not answer ") + what +
                                                      " within " + std::to_string(limit_ms) + " ms");
@@ -64,9 +78,15 @@ public:
     }
 
 private:
+    /// Which signal it was; it is taken from those that wait.
+    Error interruption() const;
+
     kj::AsyncIoContext io_;
     kj::Own<kj::AsyncCapabilityStream> stream_;
     capnp::TwoPartyClient client_;
+    int interrupts_fd_ = -1;
+    std::optional<kj::Own<kj::UnixEventPort::FdObserver>> interrupts_;
+    bool interrupted_ = false;
 };
 
 } // namespace runvm::runtime

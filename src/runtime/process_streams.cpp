@@ -15,6 +15,7 @@ using Direction = protocol::StreamBinding::Direction;
 
 // As large as the window of a stream (channel/mux.h): the monitor can hand on what it has without waiting.
 constexpr int pipe_bytes = 256 * 1024;
+constexpr int first_preserved = 3;
 
 Result<ProcessStream> make_stream(int caller_fd, uint32_t process_fd, Direction direction) {
     std::array<int, 2> ends{};
@@ -63,6 +64,18 @@ Result<Direction> preserved_direction(int fd) {
 
 } // namespace
 
+Result<void> check_streams(bool terminal, int preserve_fds) {
+    int own = terminal ? 1 : 3; // a terminal is one stream, both ways
+    int most = static_cast<int>(protocol::MAX_STREAMS_PER_PROCESS) - own;
+    if (preserve_fds > most)
+        return Error(ErrorKind::invalid_argument, "--preserve-fds " + std::to_string(preserve_fds) +
+                                                      ": at most " + std::to_string(most) +
+                                                      " descriptors can be relayed into the VM");
+    for (int fd = first_preserved; fd < first_preserved + preserve_fds; ++fd)
+        RUNVM_TRY(preserved_direction(fd));
+    return {};
+}
+
 Result<std::vector<ProcessStream>> make_streams(bool terminal, int preserve_fds) {
     std::vector<ProcessStream> streams;
     auto add = [&](int caller_fd, uint32_t process_fd, Direction direction) -> Result<void> {
@@ -77,7 +90,7 @@ Result<std::vector<ProcessStream>> make_streams(bool terminal, int preserve_fds)
         RUNVM_TRY(add(1, 1, Direction::FROM_PROCESS));
         RUNVM_TRY(add(2, 2, Direction::FROM_PROCESS));
     }
-    for (int fd = 3; fd < 3 + preserve_fds; ++fd) {
+    for (int fd = first_preserved; fd < first_preserved + preserve_fds; ++fd) {
         RUNVM_ASSIGN(Direction direction, preserved_direction(fd));
         RUNVM_TRY(add(fd, static_cast<uint32_t>(fd), direction));
     }

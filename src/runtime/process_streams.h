@@ -19,6 +19,9 @@ struct ProcessStream {
     os::Fd shim_end;
 };
 
+/// Whether make_streams would succeed: to be asked before anything is started.
+Result<void> check_streams(bool terminal, int preserve_fds);
+
 /// stdin, stdout and stderr (or one two-way stream with a terminal) and descriptors 3 to 2 + `preserve_fds`
 /// of this process. A preserved descriptor that is neither a pipe nor a connected socket is refused by its
 /// number.

@@ -1,12 +1,11 @@
 #include "sandbox/agent_session.h"
 
 #include "channel/rpc_error.h"
+#include "core/time.h"
 
 #include <capnp/message.h>
 #include <capnp/rpc.capnp.h>
 #include <kj/debug.h>
-
-#include <chrono>
 
 namespace runvm::sandbox {
 
@@ -14,12 +13,6 @@ namespace {
 
 constexpr uint64_t traversal_limit_words = 512U << 10U;
 constexpr int nesting_limit = 16;
-
-int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 capnp::ReaderOptions reader_options() {
     capnp::ReaderOptions options;

@@ -27,6 +27,10 @@ namespace runvm::sandbox {
 template <class T>
 using Promised = kj::Promise<Result<T>>;
 
+inline Promised<void> failed(Error error) {
+    return Result<void>(std::move(error));
+}
+
 /// The monitor's end of one stream of a process.
 struct StreamEndpoint {
     uint32_t fd;

@@ -5,6 +5,10 @@
 #include <capnp/rpc-twoparty.h>
 #include <fcntl.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
+
 namespace runvm::sandbox {
 
 namespace {
@@ -12,7 +16,6 @@ namespace {
 constexpr uint64_t traversal_limit_words = 8U << 20U; // a config.json of 16 MiB and its kin
 constexpr uint64_t flow_limit_words = 16U << 20U;
 constexpr uint32_t max_shares = 4096;
-constexpr uint32_t max_streams = 1024;
 constexpr auto accept_retry = 100 * kj::MILLISECONDS;
 
 // Writes the outcome of a call into its results' `error`.
@@ -38,7 +41,7 @@ kj::Promise<os::Fd> take_fd(protocol::Descriptor::Client descriptor) {
 }
 
 Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamFd>::Reader list) {
-    if (list.size() > max_streams)
+    if (list.size() > protocol::MAX_STREAMS_PER_PROCESS)
         return Result<std::vector<StreamEndpoint>>(Error(ErrorKind::invalid_argument, "too many streams"));
     auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
     std::vector<StreamEndpoint> endpoints;
@@ -58,10 +61,15 @@ Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamF
         });
 }
 
+Error too_many_shares() {
+    return {ErrorKind::invalid_argument, "a container can have at most " + std::to_string(max_shares) +
+                                             " bind mounts, with its root filesystem"};
+}
+
 Promised<std::vector<NewShare>> take_shares(const std::string& container,
                                             capnp::List<protocol::Share>::Reader list) {
     if (list.size() > max_shares)
-        return Result<std::vector<NewShare>>(Error(ErrorKind::invalid_argument, "too many shares"));
+        return Result<std::vector<NewShare>>(too_many_shares());
     auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
     std::vector<NewShare> shares;
     for (auto share : list) {
@@ -157,6 +165,7 @@ public:
         return kj::READY_NOW;
     }
     kj::Promise<void> monitor(MonitorContext context) override;
+    kj::Promise<void> addShares(AddSharesContext context) override;
     kj::Promise<void> createContainer(CreateContainerContext context) override;
     kj::Promise<void> commit(CommitContext context) override {
         answer(context, sandbox_.commit(context.getParams().getId().cStr()));
@@ -193,6 +202,7 @@ private:
 
     Sandbox& sandbox_;
     std::shared_ptr<Attachments> attachments_;
+    std::map<std::string, std::vector<NewShare>> early_shares_; ///< by container: see addShares
 };
 
 kj::Promise<void> SandboxServer::status(StatusContext context) {
@@ -234,6 +244,21 @@ kj::Promise<void> SandboxServer::monitor(MonitorContext context) {
     return over.promise.attach(kj::defer([this, key] { sandbox_.remove_listener(key); }));
 }
 
+kj::Promise<void> SandboxServer::addShares(AddSharesContext context) {
+    auto params = context.getParams();
+    std::string id = params.getId().cStr();
+    auto done = take_shares(id, params.getShares())
+                    .then([this, id](Result<std::vector<NewShare>>&& taken) -> Result<void> {
+                        RUNVM_ASSIGN(std::vector<NewShare> shares, std::move(taken));
+                        std::vector<NewShare>& early = early_shares_[id];
+                        if (early.size() + shares.size() > max_shares)
+                            return too_many_shares();
+                        std::move(shares.begin(), shares.end(), std::back_inserter(early));
+                        return {};
+                    });
+    return answer_later(context, kj::mv(done));
+}
+
 kj::Promise<void> SandboxServer::createContainer(CreateContainerContext context) {
     auto params = context.getParams();
     auto taken_streams = take_streams(params.getStreams());
@@ -248,8 +273,13 @@ kj::Promise<void> SandboxServer::createContainer(CreateContainerContext context)
                                 if (!streams)
                                     return Result<void>(std::move(streams).error());
                                 auto call = context.getParams();
+                                std::vector<NewShare> all = std::move(early_shares_[call.getId().cStr()]);
+                                early_shares_.erase(call.getId().cStr());
+                                std::move(shares->begin(), shares->end(), std::back_inserter(all));
+                                if (all.size() > max_shares)
+                                    return Result<void>(too_many_shares());
                                 return sandbox_.create_container(call.getId().cStr(), call.getContainer(),
-                                                                 *std::move(shares), *std::move(streams));
+                                                                 std::move(all), *std::move(streams));
                             });
                     });
     return answer_later(context, kj::mv(done));

@@ -3,6 +3,8 @@
 #include "channel/handshake.h"
 #include "channel/rpc_error.h"
 #include "os/file.h"
+#include "vm/emulator.h"
+#include "vm/initrd.h"
 #include "vm/kernel_command_line.h"
 #include "vm/monitor_root.h"
 #include "vm/qemu_socket.h"
@@ -12,12 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <csignal>
-
 namespace runvm::sandbox {
 
 namespace {
 
+constexpr const char* own_image = "initrd.img";
 constexpr size_t console_lines_in_errors = 20;
 constexpr uint32_t default_boot_timeout_ms = 60000;
 // libvirt tells why a machine ended a little after its process did.
@@ -50,7 +51,7 @@ void VmMachine::taskFailed(kj::Exception&& exception) {
 Result<void> VmMachine::enter_root(protocol::SandboxConfig::Reader config) {
     // Before the root is left: the lock file is the machine's, not the sandbox's.
     std::string run_folder = config.getRunFolder().cStr();
-    RUNVM_TRY(os::make_folders(run_folder, 0755));
+    RUNVM_TRY(os::make_folders(run_folder, 0700));
     RUNVM_ASSIGN(uid_, vm::lease_qemu_uid(run_folder + "/qemu-uids", config.getSandboxId().cStr()));
     vm::MonitorRoot root;
     root.kernel_path = config.getKernelPath().cStr();
@@ -86,11 +87,10 @@ void VmMachine::watch_virtiofsd() {
     auto observer = kj::heap<Observer>(io_.unixEventPort, virtiofsd_.pidfd.get(), Observer::OBSERVE_READ);
     auto ended = observer->whenBecomesReadable();
     tasks_.add(ended.attach(kj::mv(observer)).then([this]() -> kj::Promise<void> {
-        // It also ends because QEMU has: then QEMU's own reason is the one to tell.
-        pid_t qemu = qemu_pid();
-        bool alone = qemu > 0 && ::kill(qemu, 0) == 0;
-        auto later = io_.provider->getTimer().afterDelay(alone ? 0 * kj::MILLISECONDS : qemu_word_time);
-        return later.then([this] { over("virtiofsd has ended"); });
+        // It also ends because QEMU has: then QEMU's own reason is the one to tell, and comes first.
+        return io_.provider->getTimer().afterDelay(qemu_word_time).then([this] {
+            over("virtiofsd has ended");
+        });
     }));
 }
 
@@ -105,8 +105,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.uuid = make_uuid(uuid_source);
     spec.accelerator = config.getAccelerator().cStr();
     spec.machine = config.getMachine().cStr();
-    spec.emulator_path =
-        config.getEmulatorPath().size() > 0 ? config.getEmulatorPath().cStr() : "/usr/bin/qemu-system-x86_64";
+    RUNVM_ASSIGN(spec.emulator_path, vm::find_emulator(config.getEmulatorPath().cStr()));
     spec.kernel_path = vm::monitor_path::kernel;
     spec.image_path = vm::monitor_path::image;
     spec.vcpus = config.getVcpus();
@@ -118,7 +117,12 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     if (config.getChannel() == "vsock") {
         // Ours alone on this machine, as the uid is.
         spec.vsock_cid = uid_.uid;
-        added += " runvm.channel=vsock runvm.secret=" + secret_;
+        added += " runvm.channel=vsock";
+        spec.image_path = in_sandbox(own_image);
+        RUNVM_TRY(vm::copy_initrd_with(vm::monitor_path::image, spec.image_path,
+                                       vm::cpio_of_file("etc/runvm/secret", secret_)));
+        if (::chown(spec.image_path.c_str(), uid_.uid, uid_.uid) != 0)
+            return system_error("chown " + spec.image_path);
     } else {
         spec.control_socket_path = in_sandbox("control.sock");
         spec.streams_socket_path = in_sandbox("streams.sock");
@@ -175,6 +179,7 @@ kj::Promise<Result<std::unique_ptr<Guest>>> VmMachine::boot(protocol::SandboxCon
         .then(
             [this](std::unique_ptr<Guest>&& booted) -> kj::Promise<Result<std::unique_ptr<Guest>>> {
                 booting_ = false;
+                ::unlink(in_sandbox(own_image).c_str()); // the guest has its copy
                 return Result(std::move(booted));
             },
             [this, limit_ms](kj::Exception&& exception) -> kj::Promise<Result<std::unique_ptr<Guest>>> {

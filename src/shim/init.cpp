@@ -1,35 +1,19 @@
 #include "shim/init.h"
 
 #include "os/file.h"
+#include "os/loopback.h"
 
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 namespace runvm::shim {
 
 namespace {
-
-Result<void> bring_lo_up() {
-    os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket)
-        return system_error("open a socket");
-    ifreq request{};
-    std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
-    if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0)
-        return system_error("read the flags of lo");
-    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
-        return system_error("bring lo up");
-    return {};
-}
 
 // Nothing of the host stays in this mount namespace but the rootfs and what is mounted below it: a copied
 // mount would keep other containers' filesystems busy. Slave: when the caller unmounts its rootfs, it goes
@@ -59,12 +43,9 @@ Result<void> set_up(const InitOptions& options) {
             0) // another kind, joined before the root changes, would lose its mounts
             return system_error("join the network namespace of the configuration");
     if (options.new_network)
-        RUNVM_TRY(bring_lo_up());
+        RUNVM_TRY(os::bring_loopback_up());
     if (!options.hostname.empty() && ::sethostname(options.hostname.data(), options.hostname.size()) != 0)
         return system_error("set the host name");
-    if (!options.domainname.empty() &&
-        ::setdomainname(options.domainname.data(), options.domainname.size()) != 0)
-        return system_error("set the domain name");
     return enter_rootfs(options.rootfs);
 }
 

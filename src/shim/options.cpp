@@ -64,9 +64,9 @@ Result<StreamOption> to_stream(std::string_view text) {
 
 std::vector<std::string> to_arguments(const InitOptions& options) {
     std::vector<std::string> arguments = {
-        option("rootfs", options.rootfs),         option("hostname", options.hostname),
-        option("domainname", options.domainname), option("new-network", options.new_network ? 1 : 0),
-        option("alive-fd", options.alive_fd),     option("ready-fd", options.ready_fd)};
+        option("rootfs", options.rootfs), option("hostname", options.hostname),
+        option("new-network", options.new_network ? 1 : 0), option("alive-fd", options.alive_fd),
+        option("ready-fd", options.ready_fd)};
     for (int fd : options.join_fds)
         arguments.push_back(option("join-fd", fd));
     return arguments;
@@ -95,8 +95,6 @@ Result<InitOptions> parse_init_options(const std::vector<std::string>& arguments
             options.rootfs = pair.value;
         } else if (pair.name == "hostname") {
             options.hostname = pair.value;
-        } else if (pair.name == "domainname") {
-            options.domainname = pair.value;
         } else {
             RUNVM_ASSIGN(int number, to_number(pair.value));
             if (pair.name == "new-network")

@@ -13,9 +13,8 @@ namespace runvm::shim {
 
 /// runvm-shim init: pid 1 of the container's namespaces on the host.
 struct InitOptions {
-    std::string rootfs;   ///< becomes the root of the mount namespace
-    std::string hostname; ///< empty: left as it is
-    std::string domainname;
+    std::string rootfs;        ///< becomes the root of the mount namespace
+    std::string hostname;      ///< empty: left as it is
     bool new_network = false;  ///< lo is brought up
     std::vector<int> join_fds; ///< namespaces to join, as descriptors
     int alive_fd = -1;         ///< read end: end-of-file when the last shim has left

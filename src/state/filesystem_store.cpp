@@ -5,6 +5,7 @@
 // - The lock is flock(2) of the folder itself: it goes with the process, and leaves nothing to clean up.
 // - Files are replaced whole, so readers need no lock.
 #include "core/defer.h"
+#include "core/time.h"
 #include "os/file.h"
 #include "state/state_file.h"
 #include "state/store.h"
@@ -132,11 +133,10 @@ Result<void> for_each_entry(const std::string& root, Visit visit) {
 
 class FilesystemStore final : public Store {
 public:
-    FilesystemStore(std::string root, int lock_timeout_ms)
-        : root_(std::move(root)), lock_timeout_ms_(lock_timeout_ms) {}
+    explicit FilesystemStore(std::string root) : root_(std::move(root)) {}
 
     Result<Lock> reserve(const std::string& id) override;
-    Result<Lock> lock(const std::string& id) override;
+    Result<Lock> lock(const std::string& id, int limit_ms) override;
     Result<void> save(const Container& container) override;
     Result<Container> load(const std::string& id) override;
     Result<void> remove(const std::string& id) override;
@@ -145,12 +145,11 @@ public:
 private:
     std::string folder_of(const std::string& id) const { return root_ + "/" + id; }
     Result<std::optional<Lock>> try_reserve(const std::string& id);
-    Result<void> wait_for_lock(int fd, const std::string& id) const;
+    Result<void> wait_for_lock(int fd, const std::string& id, int limit_ms) const;
     Result<std::string> hide(const std::string& id) const;
     void clear_leftovers() const;
 
     std::string root_;
-    int lock_timeout_ms_;
 };
 
 Container reserved_container(const std::string& id) {
@@ -158,9 +157,7 @@ Container reserved_container(const std::string& id) {
     container.id = id;
     container.creator = process_ref(::getpid());
     container.owner = ::geteuid();
-    container.created_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                               std::chrono::system_clock::now().time_since_epoch())
-                               .count();
+    container.created_ns = now_ns();
     return container;
 }
 
@@ -214,22 +211,22 @@ Result<std::optional<Lock>> FilesystemStore::try_reserve(const std::string& id) 
     return std::optional<Lock>(Lock(std::move(*fd)));
 }
 
-Result<Lock> FilesystemStore::lock(const std::string& id) {
+Result<Lock> FilesystemStore::lock(const std::string& id, int limit_ms) {
     RUNVM_TRY(check_id(id));
     auto fd = os::open_file(folder_of(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd)
         return with_container(folder_error(std::move(fd).error(), folder_of(id)), id);
-    RUNVM_TRY(wait_for_lock(fd->get(), id));
+    RUNVM_TRY(wait_for_lock(fd->get(), id, limit_ms));
     // Deleted while this waited: the lock is that of a folder nobody can find any more.
     if (!is_still_at(fd->get(), folder_of(id)))
         return with_container(not_found(), id);
     return Lock(std::move(*fd));
 }
 
-Result<void> FilesystemStore::wait_for_lock(int fd, const std::string& id) const {
+Result<void> FilesystemStore::wait_for_lock(int fd, const std::string& id, int limit_ms) const {
     using std::chrono::milliseconds;
     using std::chrono::steady_clock;
-    auto deadline = steady_clock::now() + milliseconds(lock_timeout_ms_);
+    auto deadline = steady_clock::now() + milliseconds(limit_ms);
     // flock has no limit of its own, so it is polled: 1 ms at first, since most commands take few.
     milliseconds pause(1);
     while (true) {
@@ -241,7 +238,7 @@ Result<void> FilesystemStore::wait_for_lock(int fd, const std::string& id) const
         if (steady_clock::now() >= deadline)
             return Error(ErrorKind::timeout, "container " + id +
                                                  " is in use by another command that has not ended within " +
-                                                 std::to_string(lock_timeout_ms_) + " ms; try again later");
+                                                 std::to_string(limit_ms) + " ms; try again later");
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, milliseconds(8));
     }
@@ -358,8 +355,8 @@ Result<std::vector<std::string>> FilesystemStore::list() {
 
 } // namespace
 
-std::unique_ptr<Store> open_filesystem_store(const std::string& root, int lock_timeout_ms) {
-    return std::make_unique<FilesystemStore>(root, lock_timeout_ms);
+std::unique_ptr<Store> open_filesystem_store(const std::string& root) {
+    return std::make_unique<FilesystemStore>(root);
 }
 
 } // namespace runvm::state

@@ -1,3 +1,4 @@
+#include "core/hash.h"
 #include "os/file.h"
 #include "state/store.h"
 
@@ -16,17 +17,6 @@ constexpr const char* owner_link = "/id";
 
 Error invalid_id(const std::string& reason) {
     return {ErrorKind::invalid_argument, "invalid container ID format: " + reason};
-}
-
-/// FNV-1a, 64 bits. Ids are the engine's own (no enemy chooses them), and a collision is seen by
-/// claim_sandbox_folder.
-uint64_t hash(const std::string& text) {
-    uint64_t value = 0xcbf29ce484222325U;
-    for (unsigned char byte : text) {
-        value ^= byte;
-        value *= 0x100000001b3U;
-    }
-    return value;
 }
 
 Result<std::string> read_link(const std::string& path) {
@@ -58,8 +48,10 @@ Result<void> check_id(const std::string& id) {
 }
 
 std::string sandbox_folder(const std::string& root, const std::string& sandbox_id) {
+    // The engines choose the ids, and claim_sandbox_folder sees a collision.
     std::array<char, 17> digits;
-    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash(sandbox_id)));
+    std::snprintf(digits.data(), digits.size(), "%016llx",
+                  static_cast<unsigned long long>(stable_hash(sandbox_id)));
     return root + "/@sandboxes/" + digits.data();
 }
 

@@ -25,6 +25,9 @@ private:
     os::Fd fd_;
 };
 
+/// Longer than any command may keep a container: the boot and the agent's limits, and hooks.
+constexpr int default_lock_timeout_ms = 180'000;
+
 /// The metadata store: a plug-in point (filesystem now, LevelDB later).
 class Store {
 public:
@@ -33,8 +36,8 @@ public:
     /// is locked from the first moment on, and loads as `creating` with this process as its creator.
     virtual Result<Lock> reserve(const std::string& id) = 0;
     /// not_found ("container does not exist") if it is not there, also when it was deleted while this waited;
-    /// timeout if another command does not let go of it.
-    virtual Result<Lock> lock(const std::string& id) = 0;
+    /// timeout if another command does not let go of it within `limit_ms`.
+    virtual Result<Lock> lock(const std::string& id, int limit_ms = default_lock_timeout_ms) = 0;
     /// The caller holds the lock. not_found if the container has been deleted or was never reserved.
     virtual Result<void> save(const Container& container) = 0;
     /// not_found; corrupted (names the file and what is wrong). Needs no lock: it is the last that was saved.
@@ -45,12 +48,8 @@ public:
     virtual Result<std::vector<std::string>> list() = 0;
 };
 
-/// Longer than any command may keep a container: the boot and the agent's limits, and hooks.
-constexpr int default_lock_timeout_ms = 180'000;
-
 /// <root>/<id>/state.json and config.json, folders 0700, made when first needed.
-std::unique_ptr<Store> open_filesystem_store(const std::string& root,
-                                             int lock_timeout_ms = default_lock_timeout_ms);
+std::unique_ptr<Store> open_filesystem_store(const std::string& root);
 
 /// <root>/@sandboxes/<hash of the sandbox's id>: short, so that a socket in it fits in sockaddr_un; '@' is
 /// not allowed in a container's id.

@@ -251,11 +251,11 @@ Result<void> LibvirtHypervisor::watch_process() {
 }
 
 Result<void> LibvirtHypervisor::start(const MachineSpec& spec) {
-    RUNVM_TRY(open(spec).context("start the machine"));
-    RUNVM_TRY(create(spec).context("start the machine"));
+    RUNVM_TRY(open(spec));
+    RUNVM_TRY(create(spec));
     if (embedded()) {
-        RUNVM_TRY(find_process().context("start the machine"));
-        RUNVM_TRY(watch_process().context("start the machine"));
+        RUNVM_TRY(find_process());
+        RUNVM_TRY(watch_process());
     }
     ::malloc_trim(0); // what the parsing of capabilities has left behind
     return {};

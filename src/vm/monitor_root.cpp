@@ -22,7 +22,8 @@ using os::Fd;
 // Everything that the sandbox's programs can write is bounded, or a guest could fill the host's memory
 // through them.
 constexpr const char* root_bytes = "4m";
-constexpr const char* sandbox_bytes = "16m";
+constexpr const char* sandbox_bytes =
+    "64m"; // with vsock a copy of the initial RAM disk, until the guest has booted
 constexpr const char* log_bytes = "512k";
 constexpr const char* shared_bytes = "4m"; // mount points only
 

@@ -1,5 +1,6 @@
 #include "vm/qemu_uid.h"
 
+#include "core/hash.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -7,23 +8,11 @@
 #include <cstdint>
 
 namespace runvm::vm {
-namespace {
-
-/// FNV-1a: the same in every process and release, unlike std::hash.
-uint32_t hash(const std::string& text) {
-    uint32_t value = 2166136261U;
-    for (unsigned char byte : text)
-        value = (value ^ byte) * 16777619U;
-    return value ^ value >> 16U;
-}
-
-} // namespace
-
 Result<QemuUid> lease_qemu_uid(const std::string& path, const std::string& sandbox_id) {
     RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_RDWR | O_CREAT, 0600));
-    uint32_t first = hash(sandbox_id) % qemu_uid_count;
+    uint64_t first = stable_hash(sandbox_id) % qemu_uid_count;
     for (uint32_t i = 0; i < qemu_uid_count; ++i) {
-        uint32_t number = (first + i) % qemu_uid_count;
+        auto number = static_cast<uint32_t>((first + i) % qemu_uid_count);
         // Byte n stands for uid base + n. A lock of the open file, not of the process: it survives into the
         // monitor.
         struct flock byte {};

@@ -157,6 +157,47 @@ load lib/common
     assert_equal "$(runtime state "$ID" | jq -r '.annotations["org.example.a"]')" b
 }
 
+@test "create: config.json that is not there, in runc's words" {
+    bundle true
+    mv "$BUNDLE/config.json" "$BUNDLE/other.json"
+    capture runtime create --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 1
+    assert_stderr_contains "JSON specification file config.json not found"
+    assert_gone "$ID"
+}
+
+@test "create: an argument that is too long is not an executable without permission" {
+    bundle true
+    jq --null-input '[range(200000)] | map("x") | add' >"$BUNDLE/long.json"
+    edit '.process.args += $long' --slurpfile long "$BUNDLE/long.json"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 1
+    assert_stderr_contains "argument list too long"
+    assert_stderr_blames_nobody
+    assert_gone "$ID"
+}
+
+@test "create: a memory limit far beyond the host's memory" {
+    bundle cat /sys/fs/cgroup/memory.max
+    edit '.linux.resources.memory.limit = 1125899906842624'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    if ! is_runc; then assert_stdout 1125899906842624; fi
+}
+
+@test "create: 300 bind mounts" {
+    bundle sh -c 'cat /many/1 /many/150 /many/299 | tr -d "\n"; grep -c " /many/" /proc/self/mounts'
+    mkdir "$BUNDLE/many"
+    local i
+    for ((i = 0; i < 300; ++i)); do echo "$i." >"$BUNDLE/many/$i"; done
+    edit '.mounts += [range(300) | tostring
+        | {destination: ("/many/" + .), type: "bind", source: ($from + "/" + .), options: ["bind", "ro"]}]' --arg from "$BUNDLE/many"
+    own_rootfs
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout 1.150.299.300
+}
+
 @test "create: a field that is not honoured is refused by name" {
     only_runvm
     bundle true

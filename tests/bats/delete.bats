@@ -79,6 +79,19 @@ load lib/common
     umount "$BUNDLE/mounted"
 }
 
+@test "delete: --force clears a file that stands where a container's folder would" {
+    only_runvm "of runvm's root"
+    mkdir -p "$ROOT"
+    echo 'not a container' >"$ROOT/$ID"
+    capture runtime state "$ID"
+    assert_status 1
+    capture runtime delete "$ID"
+    assert_status 1
+    capture runtime delete --force "$ID"
+    assert_success
+    [[ ! -e $ROOT/$ID ]]
+}
+
 @test "delete: wrong usage" {
     capture runtime delete
     assert_status 1

@@ -70,6 +70,19 @@ load lib/common
     assert_gone "$ID"
 }
 
+@test "preserve-fds: more than can be relayed is refused before anything is started" {
+    only_runvm "runc passes on as many as there are"
+    bundle true
+    local count
+    for count in 62 2147483647; do
+        capture runtime --debug run --preserve-fds "$count" --bundle "$BUNDLE" "$ID" </dev/null
+        assert_failed
+        assert_stderr_contains "--preserve-fds $count: at most 61 "
+        [[ $STDERR != *"reserved the id"* ]]
+    done
+    assert_gone "$ID"
+}
+
 @test "descriptors: what the caller has closed is /dev/null, and no file of the runtime's" {
     local status=0
     bundle sh -c 'cat; exit 4'

@@ -76,6 +76,41 @@ load lib/common
     assert_gone "$ID"
 }
 
+@test "namespaces: a time namespace's clocks are ahead by its offsets" {
+    only_runvm "runc 1.1 knows no time namespace"
+    bundle sh -c 'cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets; echo ready; exec sleep 1000'
+    edit '.linux.namespaces += [{"type": "time"}]
+        | .linux.timeOffsets = {"boottime": {"secs": 1000000, "nanosecs": 5}, "monotonic": {"secs": 70}}'
+    run_detached "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    (($(head -n 1 "$BUNDLE/stdout") >= 1000000))
+    assert_matches "$(tr -s ' \n' ' ' <"$BUNDLE/stdout")" ' monotonic 70 0 boottime 1000000 5 '
+    # An exec joins them.
+    capture runtime exec "$ID" cut -d. -f1 /proc/uptime
+    assert_success
+    ((STDOUT >= 1000000))
+}
+
+@test "namespaces: a clock cannot be set to before the boot" {
+    only_runvm "runc 1.1 knows no time namespace"
+    bundle true
+    edit '.linux.namespaces += [{"type": "time"}] | .linux.timeOffsets = {"boottime": {"secs": -1000000}}'
+    capture runtime create --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 1
+    assert_stderr_contains linux.timeOffsets
+    assert_gone "$ID"
+}
+
+@test "namespaces: a session keyring of the container's own, unless it is not wanted" {
+    only_runvm "needs a kernel with keyrings"
+    bundle sh -c 'grep -c " _ses.$1:" /proc/keys' - "$ID"
+    edit 'del(.linux.maskedPaths)'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout 1
+    capture runtime run --no-new-keyring --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout 0
+}
+
 @test "namespaces: the view from inside is runc's" {
     # crun or runc on the host is the oracle: the same config.json gives the same view.
     if ! command -v runc >/dev/null; then skip "runc is not installed"; fi

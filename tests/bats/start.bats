@@ -46,6 +46,15 @@ load lib/common
     assert_equal "$(cat "$BUNDLE/stdout")" ready
 }
 
+@test "start: a container whose process has ended already" {
+    bundle sleep 1000
+    create_container "$ID"
+    runtime kill "$ID" KILL
+    capture runtime start "$ID"
+    assert_status 1
+    assert_stderr_contains "cannot start a container that has stopped"
+}
+
 @test "start: an unknown container" {
     capture runtime start "$ID"
     assert_status 1

@@ -199,6 +199,26 @@ SCRIPT
     assert_stdout_contains fine-2
 }
 
+@test "terminal: signals are forwarded while nobody reads the output" {
+    bundle sh -c 'trap "exit 7" TERM; yes "$(seq 1000)" & wait'
+    edit '.process.terminal = true'
+    mkfifo "$BUNDLE/out"
+    exec 8<>"$BUNDLE/out"
+    "$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" </dev/null >"$BUNDLE/out" 2>"$BUNDLE/stderr" 3>&- 8>&- &
+    local pid=$!
+    wait_until 60 has_status "$ID" running
+    sleep 4 # the pipe and the terminal fill up
+    kill -TERM "$pid"
+    wait_status "$ID" stopped
+    # What was written before its end comes all the same, to a caller that reads on.
+    kill -0 "$pid"
+    timeout 10 cat <&8 >/dev/null 3>&- &
+    local status=0
+    wait "$pid" || status=$?
+    exec 8>&-
+    assert_equal "$status" 7
+}
+
 @test "terminal: a console socket that is not there" {
     bundle sh
     edit '.process.terminal = true'

@@ -83,6 +83,47 @@ assert_create_fails() {
     assert_stderr_contains boot
 }
 
+# hang_create: starts a create, whose pid is then CREATOR, that waits for a guest which never boots.
+hang_create() {
+    bundle true
+    cc -m32 -nostdlib -static -Wl,-Ttext=0x200000,--build-id=none -o "$BUNDLE/hang" \
+        "$REPOSITORY/tests/programs/hang.S"
+    printf '%s\n' '[hypervisor]' 'boot_timeout_ms = 120000' "kernel = \"$BUNDLE/hang\"" >"$BUNDLE/config.toml"
+    RUNTIME_GLOBALS="--config $BUNDLE/config.toml"
+    # shellcheck disable=SC2086
+    "$RUNTIME" --root "$ROOT" $RUNTIME_GLOBALS "$@" --bundle "$BUNDLE" "$ID" </dev/null >"$BUNDLE/stdout" 2>"$BUNDLE/stderr" 3>&- &
+    CREATOR=$!
+    wait_until 30 qemu_runs
+}
+
+qemu_runs() { [[ -n $(qemu_pids) ]]; }
+
+@test "a boot that hangs can be interrupted" {
+    local command status
+    for command in create run; do
+        hang_create "$command"
+        kill -TERM "$CREATOR"
+        status=0
+        wait "$CREATOR" || status=$?
+        assert_equal "$status" 1
+        grep -q 'interrupted by SIGTERM' "$BUNDLE/stderr"
+        assert_gone "$ID"
+        wait_until 10 no_helper
+        assert_no_leak
+    done
+}
+
+@test "delete --force ends a boot that hangs" {
+    hang_create create
+    capture runtime delete --force "$ID"
+    assert_success
+    assert_gone "$ID"
+    local status=0
+    wait "$CREATOR" || status=$?
+    assert_equal "$status" 1
+    wait_until 10 no_helper
+}
+
 @test "a guest that boots and never answers" {
     bundle true
     image_with_init
@@ -133,6 +174,10 @@ assert_create_fails() {
     bundle true
     configure 'kernel_command_line = "rdinit=/no/such/init"'
     assert_create_fails
+    capture runtime create --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stderr_contains "the machine ended"
+    # It ended because the guest did, and says nothing of the daemon that ends with it.
+    [[ $STDERR != *"virtiofsd has ended"* ]]
 }
 
 @test "QEMU that is not there" {

@@ -58,13 +58,10 @@ void check(HandshakeScanner scanner, const std::vector<uint8_t>& bytes, size_t s
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     FuzzedDataProvider choices(data, size);
-    BootSecret secret{};
     Nonce nonce{};
     if (choices.ConsumeBool())
-        choices.ConsumeData(secret.data(), secret.size());
-    if (choices.ConsumeBool())
         choices.ConsumeData(nonce.data(), nonce.size());
-    auto request = handshake_request(PortRole::streams, nonce, secret);
+    auto request = handshake_request(PortRole::streams, nonce);
     auto answer = handshake_answer(PortRole::streams, nonce);
 
     // Pieces of true messages between any bytes: chance alone never writes the magic.
@@ -76,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         auto garbage = choices.ConsumeBytes<uint8_t>(choices.ConsumeIntegralInRange<size_t>(0, 40));
         bytes.insert(bytes.end(), garbage.begin(), garbage.end());
     }
-    check(HandshakeScanner::for_request(PortRole::streams, secret), bytes,
+    check(HandshakeScanner::for_request(PortRole::streams), bytes,
           find_message(bytes, request, nonce_at, nonce_at + nonce.size()), choices);
     check(HandshakeScanner::for_answer(PortRole::streams, nonce), bytes, find_message(bytes, answer, 0, 0),
           choices);

@@ -2,7 +2,9 @@
 
 #include "agent/cgroup.h"
 #include "agent/containers.h"
+#include "agent/launcher.h"
 #include "agent/reaper.h"
+#include "agent/time_namespace.h"
 
 #include <capnp/message.h>
 #include <gtest/gtest.h>
@@ -59,8 +61,15 @@ TEST(NamespacesFor, RefusesWhatTheAgentCannotMake) {
     container.initUidMappings(1);
     EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::unsupported);
     container.initUidMappings(0);
-    container.setBoottimeOffsetNs(1);
+    container.setNewNamespaces(1U << 2U); // no namespace of Linux 6.1
     EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::unsupported);
+}
+
+TEST(TimeNamespace, WritesOffsetsAsTheKernelReadsThem) {
+    EXPECT_EQ(time_offset_line("monotonic", 0), "monotonic 0 0\n");
+    EXPECT_EQ(time_offset_line("boottime", 1'500'000'000), "boottime 1 500000000\n");
+    EXPECT_EQ(time_offset_line("boottime", -1), "boottime -1 999999999\n");
+    EXPECT_EQ(time_offset_line("monotonic", -2'000'000'000), "monotonic -2 0\n");
 }
 
 TEST(Reaper, ReapsEveryChild) {

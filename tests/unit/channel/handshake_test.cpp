@@ -22,10 +22,6 @@ Nonce nonce_of(uint8_t first) {
     return nonce;
 }
 
-BootSecret secret_of(uint8_t first) {
-    return nonce_of(first);
-}
-
 Bytes operator+(Bytes left, const Bytes& right) {
     left.insert(left.end(), right.begin(), right.end());
     return left;
@@ -45,15 +41,15 @@ size_t scan(HandshakeScanner& scanner, const Bytes& bytes, std::mt19937* random 
 }
 
 TEST(HandshakeScanner, takes_exactly_the_message) {
-    Bytes request = handshake_request(PortRole::control, nonce_of(10), {});
-    auto scanner = HandshakeScanner::for_request(PortRole::control, {});
+    Bytes request = handshake_request(PortRole::control, nonce_of(10));
+    auto scanner = HandshakeScanner::for_request(PortRole::control);
     EXPECT_EQ(scan(scanner, request + Bytes(100, 'x')), request.size());
     EXPECT_EQ(scanner.nonce(), nonce_of(10));
 }
 
 TEST(HandshakeScanner, finds_it_behind_anything_at_any_split) {
     std::mt19937 random(1);
-    Bytes request = handshake_request(PortRole::streams, nonce_of(40), {});
+    Bytes request = handshake_request(PortRole::streams, nonce_of(40));
     Bytes magic(request.begin(), request.begin() + 8);
     for (int round = 0; round < 2000; ++round) {
         Bytes garbage;
@@ -70,7 +66,7 @@ TEST(HandshakeScanner, finds_it_behind_anything_at_any_split) {
                     garbage.push_back(static_cast<uint8_t>(random()));
             }
         }
-        auto scanner = HandshakeScanner::for_request(PortRole::streams, {});
+        auto scanner = HandshakeScanner::for_request(PortRole::streams);
         size_t taken = scan(scanner, garbage + request + Bytes(60, 0), &random);
         ASSERT_EQ(scanner.wanted(), 0U) << "round " << round;
         ASSERT_EQ(taken, garbage.size() + request.size()) << "round " << round;
@@ -78,13 +74,11 @@ TEST(HandshakeScanner, finds_it_behind_anything_at_any_split) {
     }
 }
 
-TEST(HandshakeScanner, ignores_other_roles_secrets_and_nonces) {
-    auto request = HandshakeScanner::for_request(PortRole::streams, secret_of(1));
-    scan(request, handshake_request(PortRole::control, nonce_of(1), secret_of(1)) +
-                      handshake_request(PortRole::streams, nonce_of(1), secret_of(2)) +
-                      handshake_request(PortRole::streams, nonce_of(1), {}));
+TEST(HandshakeScanner, ignores_other_roles_and_nonces) {
+    auto request = HandshakeScanner::for_request(PortRole::streams);
+    scan(request, handshake_request(PortRole::control, nonce_of(1)));
     EXPECT_GT(request.wanted(), 0U);
-    scan(request, handshake_request(PortRole::streams, nonce_of(3), secret_of(1)));
+    scan(request, handshake_request(PortRole::streams, nonce_of(3)));
     EXPECT_EQ(request.wanted(), 0U);
 
     auto answer = HandshakeScanner::for_answer(PortRole::streams, nonce_of(1));

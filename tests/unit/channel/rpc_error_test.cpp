@@ -53,7 +53,7 @@ TEST(RpcError, checks_kind_and_errno) {
     capnp::MallocMessageBuilder message;
     auto out = message.initRoot<protocol::Error>();
     out.setFailed(true);
-    out.setKind(static_cast<uint16_t>(ErrorKind::process_finished) + 1);
+    out.setKind(static_cast<uint16_t>(ErrorKind::interrupted) + 1);
     out.setErrnoValue(4096);
     EXPECT_EQ(read_error(out.asReader()).kind(), ErrorKind::internal);
     EXPECT_EQ(read_error(out.asReader()).errno_value(), 0);
@@ -116,6 +116,10 @@ TEST(RpcError, names_what_kj_threw) {
     Error error = from_exception(exception, "ask the agent");
     EXPECT_EQ(error.kind(), ErrorKind::unavailable);
     EXPECT_EQ(error.to_string(), "ask the agent: peer? gone");
+
+    kj::Exception lost(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__, kj::str("Peer disconnected."));
+    EXPECT_EQ(from_exception(lost, "ask the agent").to_string(),
+              "ask the agent: the other side has closed the connection");
 }
 
 } // namespace

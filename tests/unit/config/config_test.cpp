@@ -50,7 +50,7 @@ memory_mib = 4194304
 boot_timeout_ms = 1000
 agent_timeout_ms = 3_600_000
 [libvirt]
-uri = "qemu:///system"
+uri = "qemu:///embed"
 [channel]
 type = "vsock"
 [shared_fs]
@@ -76,7 +76,7 @@ level = "error"
     EXPECT_EQ(config->hypervisor.memory_mib, 4194304U);
     EXPECT_EQ(config->hypervisor.boot_timeout_ms, 1000U);
     EXPECT_EQ(config->hypervisor.agent_timeout_ms, 3'600'000U);
-    EXPECT_EQ(config->libvirt.uri, "qemu:///system");
+    EXPECT_EQ(config->libvirt.uri, "qemu:///embed");
     EXPECT_EQ(config->channel.type, "vsock");
     EXPECT_EQ(config->shared_fs.daemon, "/virtiofsd");
     EXPECT_EQ(config->shared_fs.options, (std::vector<std::string>{"cache=none", "xattr"}));

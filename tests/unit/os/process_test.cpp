@@ -217,38 +217,6 @@ TEST_F(SpawnNamespaces, BornInAnotherPidNamespace) {
     exit_of(first.value());
 }
 
-// Starts a child that sleeps, from a process that is killed at once.
-void check_death_with_parent(uint64_t clone_flags) {
-    Pipe alive = make_pipe(); // end-of-file when the sleeper is gone
-    pid_t parent = ::fork();
-    ASSERT_GE(parent, 0);
-    if (parent == 0) {
-        SpawnSpec spec = shell("sleep 100");
-        spec.argv = {"/bin/sleep", "100"};
-        spec.fds = {{alive.write_end.get(), 1}};
-        spec.die_with_parent = true;
-        spec.clone_flags = clone_flags;
-        auto child = spawn(spec);
-        if (!child)
-            ::_exit(1);
-        ::raise(SIGKILL);
-    }
-    alive.write_end.reset();
-    int status = 0;
-    ASSERT_EQ(::waitpid(parent, &status, 0), parent);
-    ASSERT_TRUE(WIFSIGNALED(status));
-    char byte;
-    EXPECT_EQ(::read(alive.read_end.get(), &byte, 1), 0);
-}
-
-TEST(Spawn, DiesWithItsParent) {
-    check_death_with_parent(0);
-}
-
-TEST_F(SpawnNamespaces, DiesWithItsParentAlsoAsAnInit) {
-    check_death_with_parent(CLONE_NEWPID);
-}
-
 TEST(Pidfd, SignalsAndWaits) {
     auto child = spawn(shell("exec sleep 100"));
     ASSERT_TRUE(child.ok());

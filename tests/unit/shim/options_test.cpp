@@ -11,7 +11,6 @@ TEST(ShimOptions, InitGoesThereAndBack) {
     InitOptions options;
     options.rootfs = "/a=b/root fs";
     options.hostname = "name";
-    options.domainname = "domain";
     options.new_network = true;
     options.join_fds = {5, 6};
     options.alive_fd = 3;
@@ -20,7 +19,6 @@ TEST(ShimOptions, InitGoesThereAndBack) {
     ASSERT_TRUE(parsed) << parsed.error().to_string();
     EXPECT_EQ(parsed->rootfs, options.rootfs);
     EXPECT_EQ(parsed->hostname, options.hostname);
-    EXPECT_EQ(parsed->domainname, options.domainname);
     EXPECT_TRUE(parsed->new_network);
     EXPECT_EQ(parsed->join_fds, options.join_fds);
     EXPECT_EQ(parsed->alive_fd, 3);

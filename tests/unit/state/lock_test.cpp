@@ -57,16 +57,15 @@ protected:
     std::string root() const { return folder_.path() + "/root"; }
 
     test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = open_filesystem_store(root(), 600'000);
+    std::unique_ptr<Store> store_ = open_filesystem_store(root());
 };
 
 TEST_F(LockTest, IsLetGoWithItsObject) {
     { auto lock = store_->reserve("one").value(); }
-    auto quick = open_filesystem_store(root(), 0);
-    { auto lock = quick->lock("one").value(); }
-    auto lock = quick->lock("one");
+    { auto lock = store_->lock("one", 0).value(); }
+    auto lock = store_->lock("one", 0);
     ASSERT_TRUE(lock.ok());
-    auto second = quick->lock("one");
+    auto second = store_->lock("one", 0);
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().kind(), ErrorKind::timeout);
     EXPECT_EQ(second.error().to_string(),
@@ -85,7 +84,7 @@ TEST_F(LockTest, WaitsForTheProcessThatHoldsIt) {
     });
     char byte;
     ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-    EXPECT_EQ(open_filesystem_store(root(), 50)->lock("one").error().kind(), ErrorKind::timeout);
+    EXPECT_EQ(store_->lock("one", 50).error().kind(), ErrorKind::timeout);
     std::thread killer([&] {
         std::this_thread::sleep_for(50ms);
         ::kill(holder, SIGKILL);

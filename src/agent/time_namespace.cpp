@@ -1,0 +1,33 @@
+#include "agent/time_namespace.h"
+
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+
+namespace runvm::agent {
+
+std::string time_offset_line(const char* clock, int64_t offset_ns) {
+    constexpr int64_t ns_per_second = 1'000'000'000;
+    int64_t seconds = offset_ns / ns_per_second;
+    int64_t rest_ns = offset_ns % ns_per_second;
+    if (rest_ns < 0) {
+        --seconds;
+        rest_ns += ns_per_second;
+    }
+    return std::string(clock) + " " + std::to_string(seconds) + " " + std::to_string(rest_ns) + "\n";
+}
+
+Result<void> make_time_namespace_for_children(int64_t monotonic_ns, int64_t boottime_ns) {
+    constexpr const char* path = "/proc/self/timens_offsets";
+    if (::unshare(CLONE_NEWTIME) != 0)
+        return system_error("make a time namespace");
+    RUNVM_ASSIGN(os::Fd offsets, os::open_file(path, O_WRONLY));
+    return os::write_all(
+               offsets.get(),
+               time_offset_line("monotonic", monotonic_ns) + time_offset_line("boottime", boottime_ns), path)
+        .context("set linux.timeOffsets");
+}
+
+} // namespace runvm::agent

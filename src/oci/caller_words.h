@@ -1,7 +1,7 @@
 #pragma once
-// What an error is called towards callers. Engines match words of runc's messages (each is cited at its table in caller_words.cpp):
-// this is the one place where they are chosen, and where words are kept away that would mean something else
-// to them.
+// What an error is called towards callers. Engines match words of runc's messages (each is cited at its table
+// in caller_words.cpp): this is the one place where they are chosen, and where words are kept away that would
+// mean something else to them.
 
 #include "core/result.h"
 

@@ -29,6 +29,8 @@ struct AgentScript {
     uint32_t exit_value = 0;
     uint64_t exit_stream_bytes = 0;
     std::map<std::string, channel::StreamId> first_stream; ///< by "id/execId"
+    std::optional<uint32_t> ends_at_once; ///< what each process ends with as soon as it runs; none: it stays
+    bool obeys_signals = false;           ///< every signal ends its process
 
     void exit(const std::string& process) { waiting.at(process)->fulfill(); }
 };
@@ -43,7 +45,9 @@ public:
         return play("createContainer", params.getId(), context);
     }
     kj::Promise<void> startContainer(StartContainerContext context) override {
-        return play("startContainer", context.getParams().getId(), context);
+        auto played = play("startContainer", context.getParams().getId(), context);
+        end_at_once(std::string(context.getParams().getId().cStr()) + "/");
+        return played;
     }
     kj::Promise<void> exec(ExecContext context) override {
         auto params = context.getParams();
@@ -52,7 +56,14 @@ public:
         return play("exec", params.getExecId(), context);
     }
     kj::Promise<void> signal(SignalContext context) override {
-        return play("signal", kj::str(context.getParams().getSignal()), context);
+        auto params = context.getParams();
+        std::string key = std::string(params.getId().cStr()) + "/" + params.getExecId().cStr();
+        if (script_.obeys_signals && script_.silent.count("signal") == 0 && script_.waiting.count(key) != 0) {
+            script_.signaled = true;
+            script_.exit_value = static_cast<uint32_t>(params.getSignal());
+            script_.exit(key);
+        }
+        return play("signal", kj::str(params.getSignal()), context);
     }
     kj::Promise<void> resize(ResizeContext context) override {
         return play("resize", context.getParams().getId(), context);
@@ -72,6 +83,8 @@ public:
         std::string key = std::string(params.getId().cStr()) + "/" + params.getExecId().cStr();
         auto pair = kj::newPromiseAndFulfiller<void>();
         script_.waiting[key] = kj::mv(pair.fulfiller);
+        if (params.getExecId().size() > 0)
+            end_at_once(key);
         return pair.promise.then([this, context, key]() mutable {
             auto status = context.getResults().initStatus();
             status.setSignaled(script_.signaled);
@@ -83,6 +96,13 @@ public:
     }
 
 private:
+    void end_at_once(const std::string& key) {
+        if (!script_.ends_at_once || script_.waiting.count(key) == 0)
+            return;
+        script_.exit_value = *script_.ends_at_once;
+        script_.exit(key);
+    }
+
     void remember_stream(const std::string& key, protocol::Process::Reader process) {
         if (process.getStreams().size() > 0)
             script_.first_stream[key] = process.getStreams()[0].getStream();
@@ -102,7 +122,7 @@ private:
     AgentScript& script_;
 };
 
-class FakeMachine final : public Machine {
+class FakeMachine : public Machine {
 public:
     FakeMachine(kj::AsyncIoContext& io, AgentScript& script) : io_(io), script_(script) {}
     ~FakeMachine() noexcept override = default; // kj's destructors may throw; ours may not

@@ -1,0 +1,138 @@
+// A container from its creation to its deletion.
+
+#include "agent_calls.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+namespace runvm::test {
+
+namespace {
+
+/// Descriptors of virtiofsd that are open below the shared folder's container.
+unsigned held_by_virtiofsd(const std::string& container) {
+    unsigned count = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
+        std::error_code error;
+        std::string target = std::filesystem::read_symlink(entry.path(), error);
+        if (target.find("/" + container) != std::string::npos || target.find("/rootfs") != std::string::npos)
+            ++count;
+    }
+    return count;
+}
+
+std::string held_names() {
+    std::string names;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(vm->virtiofsd_pid()) + "/fd")) {
+        std::error_code error;
+        names += std::filesystem::read_symlink(entry.path(), error).string() + " ";
+    }
+    return names;
+}
+
+} // namespace
+
+TEST(AgentVm, RunsAContainer) {
+    auto begin = std::chrono::steady_clock::now();
+    Output output = run("c1", {"sh", "-c", "echo out; echo err >&2; exit 3"});
+    std::printf("run %.1f ms\n", ms_since(begin));
+    EXPECT_EQ(output.out, "out\n") << output.failure.text;
+    EXPECT_EQ(output.err, "err\n");
+    EXPECT_FALSE(output.end.signaled);
+    EXPECT_EQ(output.end.value, 3U);
+}
+
+TEST(AgentVm, TimesCreateStartAndDelete) {
+    for (int i = 0; i < 5; ++i) {
+        std::string id = "timed" + std::to_string(i);
+        vm->add_rootfs(id);
+        auto request = container_request(id, {"true"});
+        GuestProcess process(*vm);
+        process.bind(request.getContainer().getProcess());
+        double cpu_begin = vm->qemu_cpu_ms();
+        auto begin = std::chrono::steady_clock::now();
+        EXPECT_FALSE(create(request).failed);
+        double created = ms_since(begin);
+        EXPECT_FALSE(start(id).failed);
+        double started = ms_since(begin);
+        wait_end(id);
+        double ended = ms_since(begin);
+        EXPECT_FALSE(remove(id).failed);
+        std::printf("create %.1f start %.1f end %.1f delete %.1f ms, %.1f ms of QEMU's cpu\n", created,
+                    started - created, ended - started, ms_since(begin) - ended,
+                    vm->qemu_cpu_ms() - cpu_begin);
+        vm->remove_shares(id);
+    }
+}
+
+TEST(AgentVm, ReleasesSharesOnDelete) {
+    Output output = run("released", {"ls", "-lR", "/bin", "/etc"});
+    EXPECT_EQ(output.end.value, 0U) << output.failure.text;
+    // The guest's last requests that let go are on their way.
+    for (int i = 0; i < 100 && held_by_virtiofsd("released") > 0; ++i)
+        ::usleep(20'000);
+    EXPECT_EQ(held_by_virtiofsd("released"), 0U) << held_names();
+}
+
+TEST(AgentVm, LeavesNothingOfAFailedCreate) {
+    vm->add_rootfs("twice");
+    auto request = container_request("twice", {"true"}, 1);
+    more_mount(request, 0).setDestination("/mnt");
+    more_mount(request, 0).setType("nosuchfs");
+    Failure failure = create(request);
+    EXPECT_TRUE(failure.failed);
+    EXPECT_NE(failure.text.find("nosuchfs"), std::string::npos) << failure.text;
+    vm->remove_shares("twice");
+    EXPECT_EQ(run("twice", {"true"}).end.value, 0U);
+}
+
+TEST(AgentVm, EndsACreatedContainerBySigterm) {
+    vm->add_rootfs("waiting");
+    auto request = container_request("waiting", {"true"});
+    EXPECT_FALSE(create(request).failed);
+    EXPECT_EQ(exec("waiting", "early", {"echo", "in created"}).out, "in created\n");
+    EXPECT_FALSE(signal("waiting", SIGTERM).failed);
+    EXPECT_EQ(wait_end("waiting").value, 128U + SIGTERM);
+    EXPECT_EQ(start("waiting").kind, ErrorKind::wrong_state);
+    EXPECT_FALSE(remove("waiting").failed);
+    vm->remove_shares("waiting");
+}
+
+TEST(AgentVm, KillsAllWithoutAPidNamespace) {
+    auto request = container_request("shared", {"sh", "-c", "sleep 1000 & sleep 1000 & echo up; exit 4"});
+    request.getContainer().setNewNamespaces(usual_namespaces & ~uint64_t{CLONE_NEWPID});
+    Output output = run("shared", request);
+    EXPECT_EQ(output.end.value, 4U) << output.failure.text;
+    EXPECT_EQ(output.out, "up\n");
+}
+
+TEST(AgentVm, RefusesNonsense) {
+    vm->add_rootfs("nonsense");
+    auto bad_id = container_request("../x", {"true"});
+    EXPECT_EQ(create(bad_id).kind, ErrorKind::invalid_argument);
+    auto bad_share = container_request("nonsense", {"true"});
+    bad_share.getContainer().setRootfsShare("../..");
+    EXPECT_EQ(create(bad_share).kind, ErrorKind::invalid_argument);
+    auto user_namespace = container_request("nonsense", {"true"});
+    user_namespace.getContainer().setNewNamespaces(usual_namespaces | CLONE_NEWUSER);
+    EXPECT_EQ(create(user_namespace).kind, ErrorKind::unsupported);
+    auto once = container_request("nonsense", {"sleep", "1000"});
+    EXPECT_FALSE(create(once).failed);
+    auto twice = container_request("nonsense", {"sleep", "1000"});
+    EXPECT_EQ(create(twice).kind, ErrorKind::already_exists);
+    EXPECT_EQ(wait_end("nobody").failure.kind, ErrorKind::not_found);
+    EXPECT_FALSE(remove("nobody").failed);
+    EXPECT_FALSE(remove("nonsense").failed);
+    vm->remove_shares("nonsense");
+}
+
+} // namespace runvm::test

@@ -2,6 +2,8 @@
 // What the targets share that run an event loop: a fuzzed run must give back what it took, and kj must be
 // quiet.
 
+#include "os/fd.h"
+
 #include <fuzzer/FuzzedDataProvider.h>
 #include <sanitizer/allocator_interface.h>
 
@@ -10,12 +12,15 @@
 #include <kj/exception.h>
 #include <kj/timer.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace runvm::fuzz {
 
@@ -40,6 +45,21 @@ inline int open_descriptors() {
     for (int fd = 0; fd < most_descriptors; ++fd)
         count += ::fcntl(fd, F_GETFD) == -1 ? 0 : 1;
     return count;
+}
+
+/// Neither end blocks.
+inline std::array<os::Fd, 2> socket_pair() {
+    int ends[2];
+    require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0,
+            "socketpair works");
+    return {os::Fd(ends[0]), os::Fd(ends[1])};
+}
+
+/// Neither end blocks.
+inline std::array<os::Fd, 2> pipe_pair() {
+    int ends[2];
+    require(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "pipe2 works");
+    return {os::Fd(ends[0]), os::Fd(ends[1])};
 }
 
 /// The bytes of our own input count little: what is allocated beyond the start of the run is what a peer has

@@ -1,0 +1,120 @@
+#pragma once
+// What calls of the monitor's socket carry.
+
+#include "clients.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace runvm::fuzz {
+
+/// Parameters as they may be, and as they may not.
+class Parameters {
+public:
+    explicit Parameters(FuzzedDataProvider& choices) : choices_(choices) {}
+
+    std::string text() {
+        constexpr size_t long_text = 5000;
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 1:
+            return choices_.ConsumeRandomLengthString(16);
+        case 2:
+            return std::string(long_text, 'x');
+        case 3:
+            return "";
+        case 4:
+            return "../a";
+        case 5:
+            return "b";
+        default:
+            return "a";
+        }
+    }
+
+    /// What a stream or a share may be, and what it may not.
+    os::Fd any_fd() {
+        // Too many open descriptors are a case like any other.
+        int ends[2] = {-1, -1};
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 1:
+            if (::pipe2(ends, O_CLOEXEC) == 0)
+                std::swap(ends[0], ends[1]);
+            break;
+        case 2:
+            (void)::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+            break;
+        case 3:
+            return os::Fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        case 4:
+            return os::Fd(::memfd_create("file", MFD_CLOEXEC));
+        case 5:
+            return os::Fd(::open("/", O_PATH | O_CLOEXEC));
+        case 6:
+            return os::Fd();
+        default:
+            (void)::pipe2(ends, O_CLOEXEC);
+            break;
+        }
+        os::Fd other(ends[1]);
+        if (choices_.ConsumeBool())
+            other_ends_.push_back(std::move(other));
+        return os::Fd(ends[0]);
+    }
+
+    protocol::Descriptor::Client descriptor(Client& client) {
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 1:
+            return nullptr;
+        case 2:
+            return client.service.castAs<protocol::Descriptor>();
+        case 3:
+            return kj::Promise<protocol::Descriptor::Client>(kj::NEVER_DONE);
+        default:
+            return kj::heap<Descriptor>(any_fd());
+        }
+    }
+
+    void fill(capnp::List<protocol::StreamFd>::Builder streams, Client& client) {
+        for (auto stream : streams) {
+            if (choices_.remaining_bytes() == 0)
+                return;
+            stream.setFd(choices_.ConsumeIntegralInRange<uint32_t>(0, 4));
+            stream.setDirection(
+                static_cast<protocol::StreamBinding::Direction>(choices_.ConsumeIntegralInRange(0, 4)));
+            stream.setEnd(descriptor(client));
+        }
+    }
+
+    void fill(capnp::List<protocol::Share>::Builder shares, Client& client) {
+        for (auto share : shares) {
+            if (choices_.remaining_bytes() == 0)
+                return;
+            share.setName(text());
+            share.setTree(descriptor(client));
+            share.setReadonly(choices_.ConsumeBool());
+            share.setReadonlyWhenCreated(choices_.ConsumeBool());
+        }
+    }
+
+    /// Usually a handful, seldom more than is allowed.
+    uint32_t count() {
+        constexpr uint32_t too_many = 5000;
+        auto wanted = choices_.ConsumeIntegralInRange<uint32_t>(0, 32);
+        return wanted < 32 ? wanted / 8 : too_many;
+    }
+
+    void close_other_ends() { other_ends_.clear(); }
+
+private:
+    FuzzedDataProvider& choices_;
+    std::vector<os::Fd> other_ends_; ///< of the pipes and socket pairs that were given away
+};
+
+} // namespace runvm::fuzz

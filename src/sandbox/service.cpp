@@ -428,7 +428,8 @@ void Server::listen(os::Fd socket) {
 }
 
 kj::Promise<void> Server::accept_all(kj::Own<kj::ConnectionReceiver> receiver) {
-    auto accepted = receiver->accept();
+    // It throws at once when the connection before took the last descriptor.
+    auto accepted = kj::evalNow([&receiver] { return receiver->accept(); });
     return accepted
         .then([this](kj::Own<kj::AsyncIoStream>&& stream) -> kj::Promise<void> {
             serve(stream.downcast<kj::AsyncCapabilityStream>(), false);

@@ -36,6 +36,25 @@ protected:
         return socket;
     }
 
+    /// Runs the server while the process may have only `count` descriptors more.
+    void accept_with_free_descriptors(rlim_t count) {
+        rlimit limit{};
+        ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+        auto lowest_free = static_cast<rlim_t>(os::Fd(::dup(STDERR_FILENO)).get());
+        rlimit few_free{lowest_free + count, limit.rlim_max};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few_free), 0);
+        io.waitScope.poll();
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+
+    void expect_an_answer(os::Fd caller) {
+        auto stream = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(caller.release()));
+        capnp::TwoPartyClient client(*stream);
+        auto service = client.bootstrap().castAs<protocol::SandboxService>();
+        auto answered = service.listSandboxesRequest().send().ignoreResult();
+        io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(answered)).wait(io.waitScope);
+    }
+
     kj::AsyncIoContext io = kj::setupAsyncIo();
     AgentScript script;
     FakeMachine machine{io, script};
@@ -47,18 +66,15 @@ protected:
 
 TEST_F(ServiceTest, ServesAgainAfterItWasOutOfDescriptors) {
     os::Fd caller = connect();
-    rlimit limit{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
-    rlimit none_free{static_cast<rlim_t>(os::Fd(::dup(caller.get())).get()), limit.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_free), 0);
-    io.waitScope.poll();
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    accept_with_free_descriptors(0);
+    expect_an_answer(std::move(caller));
+}
 
-    auto stream = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(caller.release()));
-    capnp::TwoPartyClient client(*stream);
-    auto service = client.bootstrap().castAs<protocol::SandboxService>();
-    auto answered = service.listSandboxesRequest().send().ignoreResult();
-    io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(answered)).wait(io.waitScope);
+TEST_F(ServiceTest, ServesAgainAfterItTookTheLastDescriptor) {
+    os::Fd first = connect();
+    accept_with_free_descriptors(1);
+    expect_an_answer(std::move(first));
+    expect_an_answer(connect());
 }
 
 } // namespace

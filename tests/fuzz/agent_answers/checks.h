@@ -20,11 +20,15 @@ inline void check_text(const std::string& text) {
 
 /// It goes to a person's terminal.
 inline void check_error(const Error& error) {
-    constexpr size_t most_bytes = 128U << 10U;
+    // What is read of a guest's error is a message and 16 steps of 4 KiB each; the monitor adds a step or
+    // two.
+    constexpr size_t most_steps = 18;
+    constexpr size_t most_bytes = 70U << 10U;
     require(error.kind() >= ErrorKind::internal && error.kind() <= ErrorKind::process_finished,
             "a known kind");
     require(error.errno_value() >= 0 && error.errno_value() <= 4095, "a number that errno can have");
     check_text(error.to_string());
+    require(error.context().size() <= most_steps, "an error has a bounded number of steps");
     require(error.to_string().size() <= most_bytes, "an error is of bounded size");
 }
 

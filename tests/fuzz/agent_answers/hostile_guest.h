@@ -7,7 +7,11 @@
 #include "channel/port.h"
 #include "os/fd.h"
 
+#include <capnp/message.h>
 #include <capnp/rpc-twoparty.h>
+#include <capnp/rpc.capnp.h>
+#include <capnp/serialize-async.h>
+#include <capnp/serialize.h>
 #include <kj/async-io.h>
 #include <sys/socket.h>
 
@@ -17,6 +21,39 @@
 
 namespace runvm::fuzz {
 
+/// What the host sends. It asks and has nothing to answer: answers are kept for as long as the guest likes.
+class QuestionsOnly final : public capnp::MessageStream {
+public:
+    explicit QuestionsOnly(kj::AsyncIoStream& port) : messages_(port) {}
+
+    kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>>
+    tryReadMessage(kj::ArrayPtr<kj::AutoCloseFd> fd_space, capnp::ReaderOptions options,
+                   kj::ArrayPtr<capnp::word> scratch_space) override {
+        return messages_.tryReadMessage(fd_space, options, scratch_space)
+            .then([](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
+                KJ_IF_MAYBE (read, message) {
+                    auto kind = read->reader->getRoot<capnp::rpc::Message>().which();
+                    require(kind != capnp::rpc::Message::RETURN && kind != capnp::rpc::Message::UNIMPLEMENTED,
+                            "the host answers nothing");
+                }
+                return kj::mv(message);
+            });
+    }
+    kj::Promise<void> writeMessage(kj::ArrayPtr<const int> fds,
+                                   kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
+        return messages_.writeMessage(fds, segments);
+    }
+    kj::Promise<void>
+    writeMessages(kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
+        return messages_.writeMessages(messages);
+    }
+    kj::Maybe<int> getSendBufferSize() override { return messages_.getSendBufferSize(); }
+    kj::Promise<void> end() override { return messages_.end(); }
+
+private:
+    capnp::AsyncIoMessageStream messages_;
+};
+
 /// The guest's ends of both ports. What is on the control port comes from a server whose messages may be
 /// changed on their way, or is bytes alone.
 class HostileGuest {
@@ -24,6 +61,9 @@ public:
     HostileGuest(kj::AsyncIoContext& io, FuzzedDataProvider& choices, os::Fd control, os::Fd streams)
         : choices_(choices), streams_(std::move(streams)) {
         constexpr int bytes_alone = 1;
+        // The kernel gives what it allows, which is more than a stream's window.
+        constexpr int most_under_way = 1 << 20;
+        (void)::setsockopt(streams_.get(), SOL_SOCKET, SO_SNDBUF, &most_under_way, sizeof most_under_way);
         deaf_ = choices_.ConsumeIntegralInRange(0, 7) == 1;
         control_fd_ = control.get();
         control_ = channel::wrap_port(io.unixEventPort, std::move(control));
@@ -64,6 +104,12 @@ public:
         case 6:
             streams_ = {};
             break;
+        case 7:
+            send(control_fd_, question());
+            break;
+        case 8:
+            send_often(frame());
+            break;
         default:
             send(streams_.get(), frame());
             break;
@@ -78,7 +124,7 @@ public:
 private:
     struct Server {
         Server(kj::AsyncIoStream& stream, FuzzedDataProvider& choices, kj::Own<HostileAgent> agent)
-            : messages(kj::heap<capnp::AsyncIoMessageStream>(stream), choices),
+            : messages(kj::heap<QuestionsOnly>(stream), choices),
               network(messages, capnp::rpc::twoparty::Side::SERVER),
               rpc(capnp::makeRpcServer(network, protocol::Agent::Client(kj::mv(agent)))) {}
 
@@ -100,6 +146,12 @@ private:
         (void)::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
+    /// More than a stream's window, too.
+    void send_often(const std::vector<uint8_t>& bytes) {
+        for (int times = choices_.ConsumeIntegralInRange(1, 8); times > 0; --times)
+            send(streams_.get(), bytes);
+    }
+
     /// A frame that is nearly right.
     std::vector<uint8_t> frame() {
         auto value = choices_.ConsumeIntegralInRange<uint32_t>(0, 70000);
@@ -112,6 +164,20 @@ private:
         if (bytes[4] == static_cast<uint8_t>(channel::FrameType::data))
             bytes.resize(bytes.size() + value, 'x');
         return bytes;
+    }
+
+    /// The host has no bootstrap and no capability that could be called.
+    std::vector<uint8_t> question() {
+        capnp::MallocMessageBuilder message;
+        auto root = message.initRoot<capnp::rpc::Message>();
+        auto id = choices_.ConsumeIntegral<uint8_t>();
+        if (choices_.ConsumeBool())
+            root.initBootstrap().setQuestionId(id);
+        else
+            root.initCall().setQuestionId(id);
+        auto words = capnp::messageToFlatArray(message);
+        auto bytes = words.asBytes();
+        return {bytes.begin(), bytes.end()};
     }
 
     void flood() {

@@ -1,22 +1,26 @@
 // libs: runvm_sandbox
 // The monitor's socket: any bytes, changed messages, and well-formed calls with any parameters and
-// descriptors, on several connections that come and go. Every call ends, no container or exec stays
-// half-made, and nothing is held.
+// descriptors, on several connections that come and go, while descriptors are free and while they are not.
+// Every call ends, what lacks its descriptor is refused, no container or exec stays half-made, no container
+// is made twice, and nothing is held.
 
 #include "../unit/sandbox/fake_guest.h"
 #include "monitor_socket/calls.h"
 #include "monitor_socket/clients.h"
 #include "monitor_socket/parameters.h"
+#include "monitor_socket/simulated_io.h"
 #include "support.h"
 
 #include "sandbox/service.h"
 #include "state/store.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,39 +71,63 @@ public:
     }
 
 private:
-    void taskFailed(kj::Exception&&) override {} // of calls whose connection or message broke
+    void taskFailed(kj::Exception&&) override {} // of the container that comes first
 
     void finish() {
+        held_.clear();
         pass_time(longest_call);
+        for (const auto& client : clients_)
+            require(client->calls_under_way == 0 || !client->is_owed_answers() || waits_for_boot() || over_,
+                    "every call ends");
         for (const auto& [id, record] : sandbox_.containers()) {
             require(static_cast<bool>(state::check_id(id)), "an id is a name");
-            require(whole(*record.init) || machine_.never_boots, "no container stays half-made");
+            require(whole(*record.init) || waits_for_boot(), "no container stays half-made");
             for (const auto& [exec_id, process] : record.execs)
                 require(whole(*process), "no exec stays half-made");
         }
         parameters_.close_other_ends();
+        settle();
+        check_that_it_serves(); // while there is a creator: the sandbox may end with it
         clients_.clear();
         raw_clients_.clear();
         settle();
         for (const auto& [id, record] : sandbox_.containers())
             require(record.init->attached == 0, "a shim's end is noticed, whatever it waits for");
+        check_guest_calls();
         check_that_it_serves();
         machine_.die("the machine died");
         pass_time(longest_goodbye);
         require(over_, "the monitor leaves when its machine is over");
     }
 
+    /// A guest has a container until it was asked to delete it.
+    void check_guest_calls() const {
+        const std::string create = "createContainer ";
+        const std::string remove = "deleteContainer ";
+        std::set<std::string> there;
+        for (const std::string& call : script_.calls) {
+            if (call.rfind(create, 0) == 0)
+                require(there.insert(call.substr(create.size())).second, "no container is made twice");
+            else if (call.rfind(remove, 0) == 0)
+                there.erase(call.substr(remove.size()));
+        }
+    }
+
     void check_that_it_serves() {
-        connect();
-        if (over_ || clients_.empty())
-            return; // this one has only bytes
+        if (over_)
+            return;
+        os::Fd socket = connected_socket();
+        require(static_cast<bool>(socket), "the monitor goes on to listen");
+        Client client(io_, choices_, std::move(socket));
         bool answered = false;
-        tasks_.add(
-            clients_[0]->service.listSandboxesRequest().send().ignoreResult().then([&] { answered = true; }));
+        client.calls.add(
+            client.service.listSandboxesRequest().send().ignoreResult().then([&] { answered = true; }));
         settle();
         require(answered, "the monitor goes on to serve its socket");
-        clients_.clear();
     }
+
+    /// It is the machine that limits a boot's time.
+    bool waits_for_boot() const { return sandbox_.state() == protocol::SandboxState::BOOTING; }
 
     static bool whole(const sandbox::Process& process) { return process.created || process.ended(); }
 
@@ -142,11 +170,17 @@ private:
         calls_.fetch_sandbox(*clients_.back());
     }
 
+    os::Fd connected_socket() {
+        os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address_), address_size_) != 0)
+            return {};
+        return socket;
+    }
+
     void connect() {
         if (clients_.size() + raw_clients_.size() >= most_connections)
             return;
-        os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address_), address_size_) == 0)
+        if (os::Fd socket = connected_socket())
             take(std::move(socket));
     }
 
@@ -187,6 +221,9 @@ private:
             if (!clients_.empty())
                 calls_.call_process(*clients_[index_of(clients_)]);
             break;
+        case 8:
+            hold_descriptors();
+            break;
         default:
             if (!clients_.empty())
                 calls_.call_sandbox(*clients_[index_of(clients_)]);
@@ -203,6 +240,15 @@ private:
                 fds.push_back(std::move(fd));
         raw_clients_[index_of(raw_clients_)].send(
             choices_.ConsumeBytes<uint8_t>(choices_.ConsumeIntegralInRange<size_t>(0, 256)), fds);
+    }
+
+    /// All but a few are in use, or the rest is free again.
+    void hold_descriptors() {
+        if (!held_.empty())
+            return held_.clear();
+        while (os::Fd fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)})
+            held_.push_back(std::move(fd));
+        held_.resize(held_.size() - choices_.ConsumeIntegralInRange<size_t>(0, 8));
     }
 
     void change_guest() {
@@ -241,17 +287,19 @@ private:
     sockaddr_un address_{};
     socklen_t address_size_ = sizeof address_;
     Parameters parameters_{choices_};
+    std::vector<os::Fd> held_; ///< descriptors that nobody else can have
     bool over_ = false;
     sandbox::AgentScript script_;
     sandbox::FakeMachine machine_{io_, script_};
     sandbox::Sandbox sandbox_{timer_, machine_, [this](const std::string&) {
                                   require(!std::exchange(over_, true), "the end is told once");
                               }};
-    sandbox::Server server_{sandbox_, *io_.lowLevelProvider};
+    SimulatedIo simulated_io_{*io_.lowLevelProvider, timer_};
+    sandbox::Server server_{sandbox_, simulated_io_};
     std::vector<RawClient> raw_clients_;
     std::vector<kj::Own<Client>> clients_;
     kj::TaskSet tasks_{*this};
-    Calls calls_{choices_, parameters_, tasks_};
+    Calls calls_{choices_, parameters_};
 };
 
 } // namespace

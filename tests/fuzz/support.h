@@ -98,6 +98,7 @@ public:
         constexpr int one_in = 8;
         if (choices_.ConsumeIntegralInRange(0, one_in - 1) != 1)
             return stream_->writeMessage(fds, segments);
+        changed_ = true;
         auto copies = kj::heapArrayBuilder<kj::Array<capnp::word>>(segments.size());
         auto pointers = kj::heapArrayBuilder<const kj::ArrayPtr<const capnp::word>>(segments.size());
         for (auto segment : segments) {
@@ -124,6 +125,9 @@ public:
     kj::Maybe<int> getSendBufferSize() override { return stream_->getSendBufferSize(); }
     kj::Promise<void> end() override { return stream_->end(); }
 
+    /// Some message was, so that nothing is sure any more of what its sender gets.
+    bool changed() const { return changed_; }
+
 private:
     void mangle(kj::ArrayPtr<capnp::word> words) {
         auto bytes = words.asBytes();
@@ -136,6 +140,7 @@ private:
 
     kj::Own<capnp::MessageStream> stream_;
     FuzzedDataProvider& choices_;
+    bool changed_ = false;
 };
 
 } // namespace runvm::fuzz

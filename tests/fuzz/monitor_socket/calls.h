@@ -3,6 +3,7 @@
 
 #include "parameters.h"
 
+#include <capnp/capability.h>
 #include <kj/async.h>
 
 #include <cstdint>
@@ -13,16 +14,14 @@ namespace runvm::fuzz {
 /// Well-formed calls with any parameters.
 class Calls {
 public:
-    /// What is called is added to `tasks`.
-    Calls(FuzzedDataProvider& choices, Parameters& parameters, kj::TaskSet& tasks)
-        : choices_(choices), parameters_(parameters), tasks_(tasks) {}
+    Calls(FuzzedDataProvider& choices, Parameters& parameters) : choices_(choices), parameters_(parameters) {}
 
     void fetch_sandbox(Client& client) {
         auto request = client.service.fetchSandboxRequest();
         request.setId(choices_.ConsumeBool() ? parameters_.text() : "");
         auto call = request.send();
         client.sandbox = call.getSandbox();
-        send(kj::mv(call));
+        send(client, kj::mv(call));
     }
 
     void call_service(Client& client) {
@@ -31,7 +30,7 @@ public:
             fetch_sandbox(client);
             break;
         case 2:
-            send(client.service.listSandboxesRequest().send());
+            send(client, client.service.listSandboxesRequest().send());
             break;
         default: {
             auto request = client.service.createSandboxRequest();
@@ -40,7 +39,7 @@ public:
             config.setAgentTimeoutMs(choices_.ConsumeIntegralInRange<uint32_t>(0, 30000));
             auto call = request.send();
             client.sandbox = call.getSandbox();
-            send(kj::mv(call));
+            send(client, kj::mv(call));
             break;
         }
         }
@@ -52,17 +51,17 @@ public:
             case 1: {
                 auto request = process->signalRequest();
                 request.setSignal(choices_.ConsumeIntegral<int32_t>());
-                send(request.send());
+                send(client, request.send());
                 break;
             }
             case 2:
-                send(process->winsizeRequest().send());
+                send(client, process->winsizeRequest().send());
                 break;
             case 3:
                 client.process = nullptr;
                 break;
             default:
-                send(process->waitRequest().send());
+                send_waiting(client, process->waitRequest().send());
                 break;
             }
         }
@@ -74,87 +73,121 @@ public:
     }
 
 private:
+    /// A call that ends by itself.
     template <class T>
-    void send(capnp::RemotePromise<T> call) {
-        tasks_.add(call.ignoreResult());
+    static void send(Client& client, capnp::RemotePromise<T> call) {
+        add(client, call.ignoreResult());
+    }
+
+    static void add(Client& client, kj::Promise<void> call) {
+        ++client.calls_under_way;
+        client.calls.add(call.attach(kj::defer([&client] { --client.calls_under_way; })));
+    }
+
+    /// A call that waits for something that need not come.
+    template <class T>
+    static void send_waiting(Client& client, capnp::RemotePromise<T> call) {
+        client.calls.add(call.ignoreResult());
+    }
+
+    /// A call that offers descriptors.
+    template <class T>
+    static void send(Client& client, capnp::RemotePromise<T> call, const Offer& offer) {
+        if (!offer.resolved)
+            return send_waiting(client, kj::mv(call));
+        add(client, call.then([&client, offer](capnp::Response<T>&& answer) {
+            require(offer.complete || answer.getError().getFailed() || !client.is_owed_answers(),
+                    "what lacks its descriptor is refused");
+        }));
     }
 
     /// A call that has only an id.
     template <class Request>
-    void send_with_id(Request request) {
+    void send_with_id(Client& client, Request request) {
         request.setId(parameters_.text());
-        send(request.send());
+        send(client, request.send());
     }
 
     /// A call for one process.
     template <class Request>
-    void send_with_ids(Request request) {
+    void send_with_ids(Client& client, Request request) {
+        set_ids(request);
+        send(client, request.send());
+    }
+
+    template <class Request>
+    void set_ids(Request& request) {
         request.setExecId(choices_.ConsumeBool() ? "" : parameters_.text());
-        send_with_id(kj::mv(request));
+        request.setId(parameters_.text());
     }
 
     void call_sandbox(Client& client, protocol::Sandbox::Client& sandbox) {
         switch (choices_.ConsumeIntegralInRange(0, 19)) {
         case 0:
-            return send(sandbox.statusRequest().send());
+            return send(client, sandbox.statusRequest().send());
         case 1:
-            return send(sandbox.pauseRequest().send());
+            return send(client, sandbox.pauseRequest().send());
         case 2:
-            return send(sandbox.resumeRequest().send());
+            return send(client, sandbox.resumeRequest().send());
         case 3:
-            return send(sandbox.releaseRequest().send());
+            return send(client, sandbox.releaseRequest().send());
         case 4:
-            return send(sandbox.deleteRequest().send());
+            return send(client, sandbox.deleteRequest().send());
         case 5: {
             auto request = sandbox.monitorRequest();
             if (int behaviour = choices_.ConsumeIntegralInRange(0, 3); behaviour < 3)
                 request.setSink(kj::heap<Sink>(behaviour));
-            return send(request.send());
+            return send_waiting(client, request.send());
         }
         case 6:
-            return send_with_id(sandbox.commitRequest());
+            return send_with_id(client, sandbox.commitRequest());
         case 7:
-            return send_with_id(sandbox.startContainerRequest());
+            return send_with_id(client, sandbox.startContainerRequest());
         case 8:
-            return send_with_id(sandbox.deleteContainerRequest());
+            return send_with_id(client, sandbox.deleteContainerRequest());
         case 9:
-            return send_with_id(sandbox.statusContainerRequest());
+            return send_with_id(client, sandbox.statusContainerRequest());
         case 10:
         case 15:
         case 16: {
             auto request = sandbox.enterContainerRequest();
             request.initProcess().setCwd(parameters_.text());
-            parameters_.fill(request.initStreams(parameters_.count()), client);
-            return send_with_ids(kj::mv(request));
+            Offer offer;
+            parameters_.fill(request.initStreams(parameters_.count()), client, offer);
+            set_ids(request);
+            return send(client, request.send(), offer);
         }
-        case 11:
-            return send_with_ids(sandbox.waitProcessRequest());
+        case 11: {
+            auto request = sandbox.waitProcessRequest();
+            set_ids(request);
+            return send_waiting(client, request.send());
+        }
         case 12:
-            return send_with_ids(sandbox.signalProcessRequest());
+            return send_with_ids(client, sandbox.signalProcessRequest());
         case 13:
-            return send_with_ids(sandbox.winsizeProcessRequest());
+            return send_with_ids(client, sandbox.winsizeProcessRequest());
         case 14: {
             auto request = sandbox.attachProcessRequest();
             request.setId(parameters_.text());
             request.setExecId(choices_.ConsumeBool() ? "" : parameters_.text());
             auto call = request.send();
             client.process = call.getProcess();
-            return send(kj::mv(call));
+            return send(client, kj::mv(call));
         }
         default: {
             auto request = sandbox.createContainerRequest();
             request.initContainer().initProcess().setCwd(parameters_.text());
-            parameters_.fill(request.initShares(parameters_.count()), client);
-            parameters_.fill(request.initStreams(parameters_.count()), client);
+            Offer offer;
+            parameters_.fill(request.initShares(parameters_.count()), client, offer);
+            parameters_.fill(request.initStreams(parameters_.count()), client, offer);
             request.setId(choices_.ConsumeBool() ? parameters_.text() : "b");
-            return send(request.send());
+            return send(client, request.send(), offer);
         }
         }
     }
 
     FuzzedDataProvider& choices_;
     Parameters& parameters_;
-    kj::TaskSet& tasks_;
 };
 
 } // namespace runvm::fuzz

@@ -9,6 +9,7 @@
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize-async.h>
 #include <kj/async-io.h>
+#include <kj/async.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -50,7 +51,7 @@ private:
 };
 
 /// A caller that speaks the protocol, more or less.
-struct Client {
+struct Client final : private kj::TaskSet::ErrorHandler {
     Client(kj::AsyncIoContext& io, FuzzedDataProvider& choices, os::Fd socket)
         : stream(io.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(socket.release()))),
           messages(kj::heap<capnp::AsyncCapabilityMessageStream>(*stream), choices),
@@ -64,6 +65,11 @@ struct Client {
         return rpc.bootstrap(vat).castAs<protocol::SandboxService>();
     }
 
+    /// Whether the monitor owes it an answer: it has got what was sent.
+    bool is_owed_answers() const { return !messages.changed(); }
+
+    int calls_under_way = 0; ///< of those that end by themselves
+    kj::TaskSet calls{*this};
     kj::Own<kj::AsyncCapabilityStream> stream;
     MangledMessages messages;
     capnp::TwoPartyVatNetwork network;
@@ -71,6 +77,9 @@ struct Client {
     protocol::SandboxService::Client service;
     kj::Maybe<protocol::Sandbox::Client> sandbox;
     kj::Maybe<protocol::AttachedProcess::Client> process;
+
+private:
+    void taskFailed(kj::Exception&&) override {} // its connection or message broke
 };
 
 /// One that has only bytes.

@@ -15,6 +15,12 @@
 
 namespace runvm::fuzz {
 
+/// What the descriptors are like that a call offers.
+struct Offer {
+    bool complete = true; ///< there is one wherever one is needed
+    bool resolved = true; ///< none is a promise that is never kept
+};
+
 /// Parameters as they may be, and as they may not.
 class Parameters {
 public:
@@ -68,36 +74,27 @@ public:
         return os::Fd(ends[0]);
     }
 
-    protocol::Descriptor::Client descriptor(Client& client) {
-        switch (choices_.ConsumeIntegralInRange(0, 7)) {
-        case 1:
-            return nullptr;
-        case 2:
-            return client.service.castAs<protocol::Descriptor>();
-        case 3:
-            return kj::Promise<protocol::Descriptor::Client>(kj::NEVER_DONE);
-        default:
-            return kj::heap<Descriptor>(any_fd());
-        }
-    }
-
-    void fill(capnp::List<protocol::StreamFd>::Builder streams, Client& client) {
+    void fill(capnp::List<protocol::StreamFd>::Builder streams, Client& client, Offer& offer) {
         for (auto stream : streams) {
-            if (choices_.remaining_bytes() == 0)
+            if (choices_.remaining_bytes() == 0) {
+                offer.complete = false;
                 return;
+            }
             stream.setFd(choices_.ConsumeIntegralInRange<uint32_t>(0, 4));
             stream.setDirection(
                 static_cast<protocol::StreamBinding::Direction>(choices_.ConsumeIntegralInRange(0, 4)));
-            stream.setEnd(descriptor(client));
+            stream.setEnd(descriptor(client, offer));
         }
     }
 
-    void fill(capnp::List<protocol::Share>::Builder shares, Client& client) {
+    void fill(capnp::List<protocol::Share>::Builder shares, Client& client, Offer& offer) {
         for (auto share : shares) {
-            if (choices_.remaining_bytes() == 0)
+            if (choices_.remaining_bytes() == 0) {
+                offer.complete = false;
                 return;
+            }
             share.setName(text());
-            share.setTree(descriptor(client));
+            share.setTree(descriptor(client, offer));
             share.setReadonly(choices_.ConsumeBool());
             share.setReadonlyWhenCreated(choices_.ConsumeBool());
         }
@@ -113,6 +110,24 @@ public:
     void close_other_ends() { other_ends_.clear(); }
 
 private:
+    protocol::Descriptor::Client descriptor(Client& client, Offer& offer) {
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 1:
+            offer.complete = false;
+            return nullptr;
+        case 2:
+            offer.complete = false;
+            return client.service.castAs<protocol::Descriptor>();
+        case 3:
+            offer.resolved = false;
+            return kj::Promise<protocol::Descriptor::Client>(kj::NEVER_DONE);
+        default:
+            os::Fd fd = any_fd();
+            offer.complete = offer.complete && fd;
+            return kj::heap<Descriptor>(std::move(fd));
+        }
+    }
+
     FuzzedDataProvider& choices_;
     std::vector<os::Fd> other_ends_; ///< of the pipes and socket pairs that were given away
 };

@@ -102,7 +102,7 @@ TEST(AgentVm, EndsACreatedContainerBySigterm) {
     EXPECT_EQ(exec("waiting", "early", {"echo", "in created"}).out, "in created\n");
     EXPECT_FALSE(signal("waiting", SIGTERM).failed);
     EXPECT_EQ(wait_end("waiting").value, 128U + SIGTERM);
-    EXPECT_EQ(start("waiting").kind, ErrorKind::wrong_state);
+    EXPECT_EQ(start("waiting").kind, ErrorKind::process_finished);
     EXPECT_FALSE(remove("waiting").failed);
     vm->remove_shares("waiting");
 }

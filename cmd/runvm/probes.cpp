@@ -36,11 +36,6 @@ Finding good(std::string name, std::string detail) {
     return {std::move(name), Status::ok, std::move(detail), ""};
 }
 
-bool is_executable_file(const std::string& path) {
-    struct stat info {};
-    return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(path.c_str(), X_OK) == 0;
-}
-
 Finding readable_file(const std::string& name, const std::string& path, const std::string& next_step) {
     struct stat info {};
     const bool found = stat(path.c_str(), &info) == 0;
@@ -146,7 +141,7 @@ Finding virtiofsd(const config::Config& config) {
 Finding programs(const runtime::Layout& layout) {
     for (const char* name : {"runvm-monitor", "runvm-shim"}) {
         const std::string path = layout.libexec + "/" + name;
-        if (!is_executable_file(path))
+        if (!os::is_executable_file(path))
             return {"programs", Status::fail, path + " is missing", "install or build all of runvm again"};
     }
     return good("programs", layout.libexec);

@@ -169,6 +169,11 @@ Result<void> remove_tree(const std::string& path) {
     return remove_entry(parent_fd->get(), name.c_str(), path);
 }
 
+bool is_executable_file(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
 Result<std::string> real_path(const std::string& path) {
     std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
     if (!resolved)

@@ -34,6 +34,9 @@ Result<void> make_folders(const std::string& path, mode_t mode);
 /// no link. A missing path is success; several at once on one tree do not disturb each other.
 Result<void> remove_tree(const std::string& path);
 
+/// A regular file that this process may execute.
+bool is_executable_file(const std::string& path);
+
 /// realpath(3).
 Result<std::string> real_path(const std::string& path);
 

@@ -314,4 +314,11 @@ Result<std::optional<ExitStatus>> wait_for_exit(int pidfd, int timeout_ms) {
     return std::optional<ExitStatus>(status);
 }
 
+void end_child(const Spawned& child, int timeout_ms) {
+    if (!child.pidfd)
+        return;
+    (void)send_signal(child.pidfd.get(), SIGKILL); // gone already: as wanted
+    (void)wait_for_exit(child.pidfd.get(), timeout_ms);
+}
+
 } // namespace runvm::os

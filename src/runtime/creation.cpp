@@ -8,7 +8,6 @@
 #include "runtime/sandbox_config.h"
 #include "vm/network/links.h"
 
-#include <csignal>
 #include <span>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@ namespace {
 constexpr size_t shares_per_message = 128;
 static_assert(shares_per_message + protocol::MAX_STREAMS_PER_PROCESS <= protocol::MAX_FDS_PER_MESSAGE);
 constexpr uint32_t monitor_timeout_ms = 10000;
+constexpr int end_timeout_ms = 10000;
 
 Result<void> fill_shares(std::span<const oci::ShareSource> sources,
                          capnp::List<protocol::Share>::Builder shares) {
@@ -33,13 +33,6 @@ Result<void> fill_shares(std::span<const oci::ShareSource> sources,
         shares[i].setReadonlyWhenCreated(source.readonly_when_created);
     }
     return {};
-}
-
-void kill_and_wait(const os::Spawned& process) {
-    if (!process.pidfd)
-        return;
-    (void)os::send_signal(process.pidfd.get(), SIGKILL); // gone already: as wanted
-    (void)os::wait_for_exit(process.pidfd.get(), monitor_timeout_ms);
 }
 
 } // namespace
@@ -69,7 +62,7 @@ Creation::~Creation() {
 Result<void> Creation::create() {
     RUNVM_TRY(state::check_id(options_.id));
     RUNVM_TRY(read_bundle());
-    RUNVM_TRY(check_terminal());
+    RUNVM_TRY(check_console_socket(plan_.terminal, !stays_, options_.console_socket));
     RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_TRY(reserve());
     for (const std::string& note : plan_.notes)
@@ -118,17 +111,6 @@ Result<void> Creation::read_bundle() {
     container_.sandbox_id = options_.id;
     container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
     container_.config = std::move(text);
-    return {};
-}
-
-// runc's two rules, utils_linux.go setupIO.
-Result<void> Creation::check_terminal() const {
-    if (plan_.terminal && !stays_ && options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument,
-                     "cannot allocate tty if runvm will detach without setting console socket");
-    if ((!plan_.terminal || stays_) && !options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument,
-                     "cannot use console socket if runvm will not detach or allocate tty");
     return {};
 }
 
@@ -262,9 +244,9 @@ Result<void> Creation::start() {
 
 void Creation::undo() {
     connection_.reset();
-    kill_and_wait(reaper_);
-    kill_and_wait(shim_);
-    kill_and_wait(init_.process);
+    os::end_child(reaper_, end_timeout_ms);
+    os::end_child(shim_, end_timeout_ms);
+    os::end_child(init_.process, end_timeout_ms);
     if (!reserved_)
         return;
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.

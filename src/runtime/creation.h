@@ -41,7 +41,6 @@ public:
 
 private:
     Result<void> read_bundle();
-    Result<void> check_terminal() const;
     Result<void> reserve();
     Result<void> boot_sandbox();
     Result<void> start_shims();

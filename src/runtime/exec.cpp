@@ -10,7 +10,6 @@
 
 #include <capnp/message.h>
 
-#include <csignal>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -18,6 +17,7 @@ namespace runvm::runtime {
 namespace {
 
 constexpr uint32_t monitor_timeout_ms = 10000;
+constexpr int end_timeout_ms = 10000;
 
 Result<state::Container> load_running(Context& context, const ExecOptions& options) {
     RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
@@ -54,10 +54,8 @@ class Execution {
 public:
     Execution(Context& context, const ExecOptions& options) : context_(context), options_(options) {}
     ~Execution() {
-        if (!finished_ && shim_.pidfd) {
-            (void)os::send_signal(shim_.pidfd.get(), SIGKILL); // gone already: as wanted
-            (void)os::wait_for_exit(shim_.pidfd.get(), monitor_timeout_ms);
-        }
+        if (!finished_)
+            os::end_child(shim_, end_timeout_ms);
     }
     Execution(const Execution&) = delete;
     Execution& operator=(const Execution&) = delete;
@@ -97,14 +95,7 @@ Result<void> Execution::plan() {
     } else {
         RUNVM_TRY(oci::plan_exec(container_.config, overrides(options_), process, plan_));
     }
-    // runc's two rules, utils_linux.go setupIO.
-    if (plan_.terminal && options_.detach && options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument,
-                     "cannot allocate tty if runvm will detach without setting console socket");
-    if ((!plan_.terminal || !options_.detach) && !options_.console_socket.empty())
-        return Error(ErrorKind::invalid_argument,
-                     "cannot use console socket if runvm will not detach or allocate tty");
-    return {};
+    return check_console_socket(plan_.terminal, options_.detach, options_.console_socket);
 }
 
 Result<void> Execution::begin() {

@@ -45,20 +45,32 @@ void copy_size(int master) {
         ::ioctl(master, TIOCSWINSZ, &size);
 }
 
+// Of this process's stdin and stdout; none where that is closed.
+os::StreamEnd own_end(int fd, int access) {
+    auto end = os::StreamEnd::shared(os::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), access);
+    return end ? *std::move(end) : os::StreamEnd();
+}
+
+Result<os::StreamEnd> end_of(const os::Fd& master) {
+    return os::StreamEnd::own(os::Fd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)));
+}
+
 enum Watched { shim_end, signals, input, output, watched_count };
 
 class Foreground {
 public:
-    Foreground(const os::Spawned& shim, HostTerminal* terminal)
-        : shim_(shim), terminal_(terminal), own_stdout_(nonblocking_output(STDOUT_FILENO)),
-          input_(terminal != nullptr ? STDIN_FILENO : -1, terminal != nullptr ? terminal->master.get() : -1),
-          output_(terminal != nullptr ? terminal->master.get() : -1,
-                  own_stdout_ ? own_stdout_.get() : STDOUT_FILENO) {
+    Foreground(const os::Spawned& shim, HostTerminal* terminal) : shim_(shim), terminal_(terminal) {
         sigset_t all;
         ::sigfillset(&all);
         signals_ = os::Fd(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (terminal != nullptr)
-            ::fcntl(terminal->master.get(), F_SETFL, ::fcntl(terminal->master.get(), F_GETFL) | O_NONBLOCK);
+    }
+
+    Result<void> carry_terminal() {
+        RUNVM_ASSIGN(os::StreamEnd to_master, end_of(terminal_->master));
+        RUNVM_ASSIGN(os::StreamEnd from_master, end_of(terminal_->master));
+        input_ = ByteFlow(own_end(STDIN_FILENO, O_RDONLY), std::move(to_master));
+        output_ = ByteFlow(std::move(from_master), own_end(STDOUT_FILENO, O_WRONLY));
+        return {};
     }
 
     Result<int> run() {
@@ -115,7 +127,7 @@ private:
     void write_rest() {
         while (!output_.over()) {
             std::array<pollfd, 2> polled{output_.wanted(), pollfd{signals_.get(), POLLIN, 0}};
-            bool reading = polled[0].fd == terminal_->master.get();
+            bool reading = polled[0].events == POLLIN;
             int ready = ::poll(polled.data(), polled.size(), reading ? 0 : -1);
             if (ready < 0 && errno == EINTR)
                 continue;
@@ -138,7 +150,6 @@ private:
 
     const os::Spawned& shim_;
     HostTerminal* terminal_;
-    os::Fd own_stdout_;
     ByteFlow input_;
     ByteFlow output_;
     os::Fd signals_;
@@ -160,7 +171,10 @@ Result<int> stay_in_foreground(const os::Spawned& shim, HostTerminal* terminal) 
         if (::isatty(STDIN_FILENO) != 0)
             raw.emplace(STDIN_FILENO);
     }
-    return Foreground(shim, terminal).run();
+    Foreground foreground(shim, terminal);
+    if (terminal != nullptr)
+        RUNVM_TRY(foreground.carry_terminal());
+    return foreground.run();
 }
 
 } // namespace runvm::runtime

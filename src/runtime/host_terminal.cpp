@@ -10,6 +10,16 @@
 
 namespace runvm::runtime {
 
+Result<void> check_console_socket(bool terminal, bool detach, const std::string& console_socket) {
+    if (terminal && detach && console_socket.empty())
+        return Error(ErrorKind::invalid_argument,
+                     "cannot allocate tty if runvm will detach without setting console socket");
+    if ((!terminal || !detach) && !console_socket.empty())
+        return Error(ErrorKind::invalid_argument,
+                     "cannot use console socket if runvm will not detach or allocate tty");
+    return {};
+}
+
 Result<HostTerminal> open_terminal(uint16_t height, uint16_t width) {
     HostTerminal terminal;
     RUNVM_ASSIGN(terminal.master, os::open_file("/dev/ptmx", O_RDWR | O_NOCTTY));

@@ -15,6 +15,10 @@ struct HostTerminal {
     std::string name; ///< /dev/pts/N
 };
 
+/// runc's two rules (utils_linux.go, setupIO): a terminal that the command does not carry itself needs a
+/// console socket, and only such a one may have it. `detach`: the command does not wait for the process.
+Result<void> check_console_socket(bool terminal, bool detach, const std::string& console_socket);
+
 /// Height and width in characters; 0 and 0: the kernel's default.
 Result<HostTerminal> open_terminal(uint16_t height, uint16_t width);
 

@@ -1,13 +1,12 @@
 // start, kill and delete: commands on a container that is there.
 
-#include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
+#include "runtime/termination.h"
 
 #include <csignal>
-#include <unistd.h>
 
 namespace runvm::runtime {
 
@@ -16,7 +15,6 @@ namespace {
 // The monitor gives a guest 10 s to answer a signal.
 constexpr uint32_t signal_timeout_ms = 15000;
 constexpr uint32_t monitor_timeout_ms = 10000;
-constexpr int end_timeout_ms = 10000;
 // How long `delete --force` leaves another command alone, and how long that has to undo what it did once its
 // machine is gone.
 constexpr int polite_lock_timeout_ms = 200;
@@ -24,43 +22,6 @@ constexpr int undo_timeout_ms = 10000;
 
 Error not_running() {
     return {ErrorKind::process_finished, "container not running"};
-}
-
-// SIGKILL for a process that may be gone already, and waits for its end.
-Result<void> end_process(const state::ProcessRef& process) {
-    if (!state::is_alive(process))
-        return {};
-    auto pidfd = os::open_pidfd(process.pid);
-    if (!pidfd || !state::is_alive(process))
-        return {};
-    (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
-    RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), end_timeout_ms));
-    if (!ended)
-        return Error(ErrorKind::timeout,
-                     "process " + std::to_string(process.pid) + " does not end after SIGKILL");
-    return {};
-}
-
-// SIGKILL for the namespaces' pid 1, and waits until it holds no mounts: Podman unmounts the rootfs next. Its
-// end itself comes later: the kernel lets pid 1 go only when the caller has reaped the shim
-// (zap_pid_ns_processes).
-Result<void> end_shim_init(const state::ProcessRef& init) {
-    if (!state::is_alive(init))
-        return {};
-    auto pidfd = os::open_pidfd(init.pid);
-    if (!pidfd || !state::is_alive(init))
-        return {};
-    (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
-    std::string mounts = "/proc/" + std::to_string(init.pid) + "/ns/mnt";
-    for (int waited_ms = 0; waited_ms < end_timeout_ms; ++waited_ms) {
-        char target[64];
-        if (::readlink(mounts.c_str(), target, sizeof target) < 0)
-            return {};
-        RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), 1));
-        if (ended)
-            return {};
-    }
-    return Error(ErrorKind::timeout, "process " + std::to_string(init.pid) + " does not end after SIGKILL");
 }
 
 // A create that is under way, or was killed early, has written down its id only; and of a container whose

@@ -3,7 +3,6 @@
 #include "os/file.h"
 #include "os/unix_socket.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -49,8 +48,7 @@ Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sa
     state::ProcessRef reference = state::process_ref(reaper.pid);
     std::string text = std::to_string(reference.pid) + " " + std::to_string(reference.start_time) + "\n";
     if (auto written = os::write_file_atomically(sandbox_folder + reaper_name, text, 0600, false); !written) {
-        (void)os::send_signal(reaper.pidfd.get(), SIGKILL); // gone already: as wanted
-        (void)os::wait_for_exit(reaper.pidfd.get(), end_timeout_ms);
+        os::end_child(reaper, end_timeout_ms);
         return std::move(written).error();
     }
     return StartedMonitor{std::move(reaper), std::move(ours)};
@@ -71,21 +69,6 @@ state::ProcessRef reaper_of(const std::string& sandbox_folder) {
     if (text && std::sscanf(text->c_str(), "%d %" SCNu64, &reference.pid, &reference.start_time) != 2)
         reference = {};
     return reference;
-}
-
-Result<void> end_sandbox(const state::Container& container) {
-    if (state::is_alive(container.reaper)) {
-        if (auto pidfd = os::open_pidfd(container.reaper.pid); pidfd && state::is_alive(container.reaper)) {
-            (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
-            RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd->get(), end_timeout_ms));
-            if (!ended)
-                return Error(ErrorKind::timeout, "process " + std::to_string(container.reaper.pid) +
-                                                     " (runvm-monitor) does not end after SIGKILL");
-        }
-    }
-    if (container.sandbox_folder.empty())
-        return {};
-    return os::remove_tree(container.sandbox_folder);
 }
 
 } // namespace runvm::runtime

@@ -26,8 +26,4 @@ state::ProcessRef reaper_of(const std::string& sandbox_folder);
 /// The end of the monitor's log, for an error's message.
 std::string monitor_log_tail(const std::string& sandbox_folder);
 
-/// Ends a sandbox at once, from outside: SIGKILL for the reaper, if it is still that process, and waits until
-/// its namespace is gone. Removes the sandbox's folder.
-Result<void> end_sandbox(const state::Container& container);
-
 } // namespace runvm::runtime

@@ -4,7 +4,6 @@
 #include "core/time.h"
 
 #include <capnp/message.h>
-#include <capnp/rpc.capnp.h>
 #include <kj/debug.h>
 
 namespace runvm::sandbox {
@@ -21,48 +20,19 @@ capnp::ReaderOptions reader_options() {
     return options;
 }
 
+// Anything else costs memory for as long as the guest likes: a bootstrap is kept until its sender is done
+// with it, an unknown message is sent back when the guest reads. An agent has nothing to ask of its host.
+void require_answer(capnp::rpc::Message::Reader message) {
+    using Message = capnp::rpc::Message;
+    KJ_REQUIRE(message.which() == Message::RETURN || message.which() == Message::ABORT,
+               "the guest sent something that is no answer");
+}
+
 } // namespace
 
-// Lets only answers in. Anything else costs memory for as long as the guest likes: a bootstrap is kept until
-// its sender is done with it, an unknown message is sent back when the guest reads. An agent has nothing to
-// ask of its host.
-class AgentSession::Answers final : public capnp::MessageStream {
-public:
-    explicit Answers(kj::AsyncIoStream& port) : messages_(port) {}
-
-    kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>>
-    tryReadMessage(kj::ArrayPtr<kj::AutoCloseFd> fd_space, capnp::ReaderOptions options,
-                   kj::ArrayPtr<capnp::word> scratch_space) override {
-        return messages_.tryReadMessage(fd_space, options, scratch_space)
-            .then([](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
-                KJ_IF_MAYBE (read, message) {
-                    using Message = capnp::rpc::Message;
-                    auto kind = read->reader->getRoot<Message>().which();
-                    KJ_REQUIRE(kind == Message::RETURN || kind == Message::ABORT,
-                               "the guest sent something that is no answer");
-                }
-                return kj::mv(message);
-            });
-    }
-
-    kj::Promise<void> writeMessage(kj::ArrayPtr<const int> fds,
-                                   kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
-        return messages_.writeMessage(fds, segments);
-    }
-    kj::Promise<void>
-    writeMessages(kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
-        return messages_.writeMessages(messages);
-    }
-    kj::Maybe<int> getSendBufferSize() override { return messages_.getSendBufferSize(); }
-    kj::Promise<void> end() override { return messages_.end(); }
-
-private:
-    capnp::AsyncIoMessageStream messages_;
-};
-
 AgentSession::AgentSession(kj::Own<kj::AsyncIoStream> port)
-    : port_(kj::mv(port)), answers_(kj::heap<Answers>(*port_)),
-      network_(*answers_, capnp::rpc::twoparty::Side::CLIENT, reader_options()),
+    : port_(kj::mv(port)), answers_(*port_, require_answer),
+      network_(answers_, capnp::rpc::twoparty::Side::CLIENT, reader_options()),
       rpc_(capnp::makeRpcClient(network_)) {}
 
 AgentSession::~AgentSession() noexcept = default; // kj's destructors may throw; ours may not

@@ -2,6 +2,7 @@
 // The RPC session with the guest's agent on its control port, and the limits of what a hostile guest can make
 // us hold and look at in it.
 
+#include "channel/checked_messages.h"
 #include "protocol/agent.capnp.h"
 
 #include <capnp/rpc-twoparty.h>
@@ -20,10 +21,8 @@ public:
     kj::Promise<protocol::Agent::Client> greet();
 
 private:
-    class Answers;
-
     kj::Own<kj::AsyncIoStream> port_;
-    kj::Own<Answers> answers_;
+    channel::CheckedMessages answers_;
     capnp::TwoPartyVatNetwork network_;
     capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
 };

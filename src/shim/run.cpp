@@ -79,11 +79,11 @@ private:
 Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::Fd caller, os::Fd pipe) {
     // The terminal's slave is no other's: it may be made non-blocking as it is.
     auto callers_end = stream.caller_fd == options_.terminal_fd
-                           ? End::own(std::move(caller))
-                           : End::shared(std::move(caller), from_process ? O_WRONLY : O_RDONLY);
+                           ? os::StreamEnd::own(std::move(caller))
+                           : os::StreamEnd::shared(std::move(caller), from_process ? O_WRONLY : O_RDONLY);
     if (!callers_end)
         return std::move(callers_end).error();
-    RUNVM_ASSIGN(End our_end, End::own(std::move(pipe)));
+    RUNVM_ASSIGN(os::StreamEnd our_end, os::StreamEnd::own(std::move(pipe)));
     auto copy = from_process
                     ? std::make_unique<Copy>(io_.unixEventPort, std::move(our_end), *std::move(callers_end))
                     : std::make_unique<Copy>(io_.unixEventPort, *std::move(callers_end), std::move(our_end));

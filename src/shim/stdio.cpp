@@ -1,72 +1,12 @@
 #include "shim/stdio.h"
 
-#include "os/file.h"
-
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-
-#include <string>
+#include <unistd.h>
 
 namespace runvm::shim {
 
-Result<End> End::shared(os::Fd fd, int access) {
-    struct stat info {};
-    if (::fstat(fd.get(), &info) != 0)
-        return system_error("look at descriptor " + std::to_string(fd.get()));
-    if (S_ISSOCK(info.st_mode))
-        return End(std::move(fd), false, true, true);
-    if (S_ISREG(info.st_mode))
-        return End(std::move(fd), false, false, false);
-    std::string path = "/proc/self/fd/" + std::to_string(fd.get());
-    auto again = os::open_file(path, access | O_NONBLOCK | O_NOCTTY);
-    // What cannot be opened anew (a device that wants to be open once) is used as it is.
-    if (again)
-        fd = std::move(*again);
-    pollfd poll{fd.get(), POLLIN | POLLOUT, 0};
-    bool pollable = !S_ISDIR(info.st_mode) && ::poll(&poll, 1, 0) >= 0;
-    // /dev/null and its kin have no poll method: epoll refuses them.
-    if (S_ISCHR(info.st_mode) && !::isatty(fd.get()))
-        pollable = false;
-    return End(std::move(fd), false, false, pollable);
-}
-
-Result<End> End::own(os::Fd fd) {
-    struct stat info {};
-    if (::fstat(fd.get(), &info) != 0)
-        return system_error("look at a pipe of the monitor");
-    int flags = ::fcntl(fd.get(), F_GETFL);
-    if (::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-        return system_error("set O_NONBLOCK");
-    return End(std::move(fd), true, S_ISSOCK(info.st_mode), true);
-}
-
-ssize_t End::read(void* buffer, size_t size) const {
-    if (is_socket_)
-        return ::recv(fd_.get(), buffer, size, MSG_DONTWAIT);
-    return ::read(fd_.get(), buffer, size);
-}
-
-ssize_t End::write(const void* buffer, size_t size) const {
-    if (is_socket_)
-        return ::send(fd_.get(), buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return ::write(fd_.get(), buffer, size);
-}
-
-void End::close(int shutdown_how) {
-    if (own_ && is_socket_ && fd_)
-        ::shutdown(fd_.get(), shutdown_how);
-    fd_.reset();
-}
-
-void End::make_blocking() const {
-    int flags = ::fcntl(fd_.get(), F_GETFL);
-    if (!is_socket_ && pollable_ && flags >= 0)
-        ::fcntl(fd_.get(), F_SETFL, flags & ~O_NONBLOCK);
-}
-
-Copy::Copy(kj::UnixEventPort& port, End source, End sink)
+Copy::Copy(kj::UnixEventPort& port, os::StreamEnd source, os::StreamEnd sink)
     : source_(std::move(source)), sink_(std::move(sink)) {
     using Observer = kj::UnixEventPort::FdObserver;
     if (source_.pollable())

@@ -1,7 +1,6 @@
 #include "vm/emulator.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include "os/file.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,16 +11,11 @@ namespace {
 
 constexpr const char* program = "qemu-system-x86_64";
 
-bool is_executable_file(const std::string& path) {
-    struct stat info {};
-    return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
-}
-
 } // namespace
 
 Result<std::string> find_emulator(const std::string& configured) {
     if (!configured.empty()) {
-        if (is_executable_file(configured))
+        if (os::is_executable_file(configured))
             return configured;
         return Error(ErrorKind::not_found, "QEMU cannot be executed at " + configured +
                                                "; correct hypervisor.emulator in config.toml");
@@ -32,7 +26,7 @@ Result<std::string> find_emulator(const std::string& configured) {
     for (size_t begin = 0; begin < folders.size();) {
         size_t end = std::min(folders.find(':', begin), folders.size());
         std::string candidate = folders.substr(begin, end - begin) + "/" + program;
-        if (candidate.starts_with('/') && is_executable_file(candidate))
+        if (candidate.starts_with('/') && os::is_executable_file(candidate))
             return candidate;
         begin = end + 1;
     }

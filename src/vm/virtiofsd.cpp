@@ -26,10 +26,6 @@ constexpr std::array<KnownPlace, 5> known_places = {{
     {"/usr/libexec/qemu/virtiofsd", VirtiofsdKind::c},
 }};
 
-bool executable(const std::string& path) {
-    return ::access(path.c_str(), X_OK) == 0;
-}
-
 /// The C one says "virtiofsd version 7.2.22 (Debian ...)" and a line about FUSE, the Rust one
 /// "virtiofsd 1.13.0".
 Result<VirtiofsdKind> ask_kind(const std::string& path) {
@@ -47,8 +43,7 @@ Result<VirtiofsdKind> ask_kind(const std::string& path) {
     constexpr int timeout_ms = 10'000;
     RUNVM_ASSIGN(auto status, os::wait_for_exit(process.pidfd.get(), timeout_ms));
     if (!status) {
-        RUNVM_TRY(os::send_signal(process.pidfd.get(), SIGKILL));
-        RUNVM_TRY(os::wait_for_exit(process.pidfd.get(), timeout_ms));
+        os::end_child(process, timeout_ms);
         return Error(ErrorKind::timeout,
                      path + " --version did not end after " + std::to_string(timeout_ms) + " ms");
     }
@@ -68,7 +63,7 @@ Result<VirtiofsdProgram> find_virtiofsd(const std::string& path) {
     for (const KnownPlace& place : known_places) {
         if (!path.empty() && path != place.path)
             continue;
-        if (executable(place.path))
+        if (os::is_executable_file(place.path))
             return VirtiofsdProgram{place.path, place.kind};
         tried += (tried.empty() ? "" : ", ") + std::string(place.path);
     }
@@ -76,7 +71,7 @@ Result<VirtiofsdProgram> find_virtiofsd(const std::string& path) {
         return Error(ErrorKind::not_found,
                      "virtiofsd is not installed (tried " + tried +
                          "); install it, or name it in the configuration's shared_fs.daemon");
-    if (!executable(path))
+    if (!os::is_executable_file(path))
         return Error(ErrorKind::not_found, "virtiofsd cannot be executed at " + path +
                                                "; correct shared_fs.daemon in the configuration");
     RUNVM_ASSIGN(VirtiofsdKind kind, ask_kind(path));

@@ -4,7 +4,7 @@
 // Every call ends, what lacks its descriptor is refused, no container or exec stays half-made, no container
 // is made twice, and nothing is held.
 
-#include "../unit/sandbox/fake_guest.h"
+#include "../unit/support/fake_guest.h"
 #include "monitor_socket/calls.h"
 #include "monitor_socket/clients.h"
 #include "monitor_socket/parameters.h"

@@ -3,14 +3,13 @@
 
 #include "hostile_agent.h"
 
+#include "channel/checked_messages.h"
 #include "channel/mux.h"
 #include "channel/port.h"
 #include "os/fd.h"
 
 #include <capnp/message.h>
 #include <capnp/rpc-twoparty.h>
-#include <capnp/rpc.capnp.h>
-#include <capnp/serialize-async.h>
 #include <capnp/serialize.h>
 #include <kj/async-io.h>
 #include <sys/socket.h>
@@ -21,38 +20,12 @@
 
 namespace runvm::fuzz {
 
-/// What the host sends. It asks and has nothing to answer: answers are kept for as long as the guest likes.
-class QuestionsOnly final : public capnp::MessageStream {
-public:
-    explicit QuestionsOnly(kj::AsyncIoStream& port) : messages_(port) {}
-
-    kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>>
-    tryReadMessage(kj::ArrayPtr<kj::AutoCloseFd> fd_space, capnp::ReaderOptions options,
-                   kj::ArrayPtr<capnp::word> scratch_space) override {
-        return messages_.tryReadMessage(fd_space, options, scratch_space)
-            .then([](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
-                KJ_IF_MAYBE (read, message) {
-                    auto kind = read->reader->getRoot<capnp::rpc::Message>().which();
-                    require(kind != capnp::rpc::Message::RETURN && kind != capnp::rpc::Message::UNIMPLEMENTED,
-                            "the host answers nothing");
-                }
-                return kj::mv(message);
-            });
-    }
-    kj::Promise<void> writeMessage(kj::ArrayPtr<const int> fds,
-                                   kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
-        return messages_.writeMessage(fds, segments);
-    }
-    kj::Promise<void>
-    writeMessages(kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
-        return messages_.writeMessages(messages);
-    }
-    kj::Maybe<int> getSendBufferSize() override { return messages_.getSendBufferSize(); }
-    kj::Promise<void> end() override { return messages_.end(); }
-
-private:
-    capnp::AsyncIoMessageStream messages_;
-};
+/// The host asks and has nothing to answer: answers are kept for as long as the guest likes.
+inline void require_question(capnp::rpc::Message::Reader message) {
+    require(message.which() != capnp::rpc::Message::RETURN &&
+                message.which() != capnp::rpc::Message::UNIMPLEMENTED,
+            "the host answers nothing");
+}
 
 /// The guest's ends of both ports. What is on the control port comes from a server whose messages may be
 /// changed on their way, or is bytes alone.
@@ -124,7 +97,7 @@ public:
 private:
     struct Server {
         Server(kj::AsyncIoStream& stream, FuzzedDataProvider& choices, kj::Own<HostileAgent> agent)
-            : messages(kj::heap<QuestionsOnly>(stream), choices),
+            : messages(kj::heap<channel::CheckedMessages>(stream, require_question), choices),
               network(messages, capnp::rpc::twoparty::Side::SERVER),
               rpc(capnp::makeRpcServer(network, protocol::Agent::Client(kj::mv(agent)))) {}
 

@@ -1,3 +1,5 @@
+#include "../support/pipe.h"
+
 #include "runtime/byte_flow.h"
 
 #include <gtest/gtest.h>
@@ -10,16 +12,13 @@
 namespace runvm::runtime {
 namespace {
 
-struct Pipe {
-    Pipe() {
-        int ends[2];
-        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-        reader = os::Fd(ends[0]);
-        writer = os::Fd(ends[1]);
-    }
-    os::Fd reader;
-    os::Fd writer;
-};
+// As the ends are that a caller has given us.
+ByteFlow flow_between(const os::Fd& from, const os::Fd& to) {
+    auto end = [](const os::Fd& fd, int access) {
+        return *os::StreamEnd::shared(os::Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)), access);
+    };
+    return {end(from, O_RDONLY), end(to, O_WRONLY)};
+}
 
 bool is_ready(pollfd wanted) {
     return ::poll(&wanted, 1, 0) > 0;
@@ -28,9 +27,7 @@ bool is_ready(pollfd wanted) {
 TEST(ByteFlow, CarriesToTheEnd) {
     Pipe in;
     Pipe out;
-    os::Fd to = nonblocking_output(out.writer.get());
-    ASSERT_TRUE(to);
-    ByteFlow flow(in.reader.get(), to.get());
+    ByteFlow flow = flow_between(in.reader, out.writer);
     ASSERT_EQ(::write(in.writer.get(), "hello", 5), 5);
     in.writer.reset();
     while (!flow.over() && is_ready(flow.wanted()))
@@ -45,9 +42,8 @@ TEST(ByteFlow, CarriesToTheEnd) {
 TEST(ByteFlow, WaitsForAReaderThatReadsNothing) {
     Pipe in;
     Pipe out;
-    os::Fd to = nonblocking_output(out.writer.get());
+    ByteFlow flow = flow_between(in.reader, out.writer);
     ASSERT_EQ(::fcntl(out.writer.get(), F_GETFL) & O_NONBLOCK, 0) << "the caller's stays as it is";
-    ByteFlow flow(in.reader.get(), to.get());
     ::fcntl(in.writer.get(), F_SETFL, O_NONBLOCK);
     std::string lump(1U << 20U, 'x');
     size_t sent = 0;
@@ -71,8 +67,7 @@ TEST(ByteFlow, IsOverWhenNobodyReadsAnyMore) {
     ::signal(SIGPIPE, SIG_IGN);
     Pipe in;
     Pipe out;
-    os::Fd to = nonblocking_output(out.writer.get());
-    ByteFlow flow(in.reader.get(), to.get());
+    ByteFlow flow = flow_between(in.reader, out.writer);
     out.reader.reset();
     ASSERT_EQ(::write(in.writer.get(), "x", 1), 1);
     EXPECT_TRUE(flow.move());
@@ -86,19 +81,19 @@ TEST(ByteFlow, ASocketIsNotBlockedOn) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     os::Fd ours(ends[0]);
     os::Fd theirs(ends[1]);
-    EXPECT_FALSE(nonblocking_output(ours.get()));
-    ByteFlow flow(in.reader.get(), ours.get());
+    ByteFlow flow = flow_between(in.reader, ours);
     std::string lump(4096, 'x');
     for (int i = 0; i < 1000; ++i) {
-        if (is_ready({in.writer.get(), POLLOUT, 0}))
+        if (is_ready({in.writer.get(), POLLOUT, 0})) {
             ASSERT_EQ(::write(in.writer.get(), lump.data(), lump.size()), 4096);
+        }
         flow.move();
     }
     EXPECT_FALSE(is_ready(flow.wanted())) << "it is full";
 }
 
 TEST(ByteFlow, OfNothingIsOver) {
-    ByteFlow flow(-1, 1);
+    ByteFlow flow;
     EXPECT_TRUE(flow.over());
     EXPECT_EQ(flow.wanted().fd, -1);
 }

@@ -54,6 +54,7 @@ TEST_F(LifecycleTest, KillReachesTheMachineOfAnEarlyCreate) {
     std::string sandbox = state::sandbox_folder(context_.root, "c1");
     ASSERT_TRUE(os::make_folders(sandbox, 0700));
     pid_t reaper = in_another_process([] {
+        ::alarm(20); // should nothing else end it
         ::pause();
         return 0;
     });

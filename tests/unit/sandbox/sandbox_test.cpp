@@ -1,6 +1,6 @@
 // The sandbox's state machine against a fake machine and a fake agent.
 
-#include "fake_guest.h"
+#include "../support/fake_guest.h"
 
 #include "sandbox/sandbox.h"
 

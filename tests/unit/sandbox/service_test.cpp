@@ -1,6 +1,6 @@
 // The monitor's socket.
 
-#include "fake_guest.h"
+#include "../support/fake_guest.h"
 
 #include "sandbox/service.h"
 

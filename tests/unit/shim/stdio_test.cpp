@@ -1,5 +1,7 @@
 // Copies between the caller's descriptors and the monitor's pipes.
 
+#include "../support/pipe.h"
+
 #include "shim/stdio.h"
 
 #include <gtest/gtest.h>
@@ -15,17 +17,6 @@
 namespace runvm::shim {
 namespace {
 
-struct Pipe {
-    Pipe() {
-        int ends[2];
-        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-        reader = os::Fd(ends[0]);
-        writer = os::Fd(ends[1]);
-    }
-    os::Fd reader;
-    os::Fd writer;
-};
-
 class CopyTest : public testing::Test {
 public:
     CopyTest() { ::signal(SIGPIPE, SIG_IGN); }
@@ -37,13 +28,13 @@ protected:
     }
     // From `callers` to `ours`, as for a process's stdin.
     Copy to_process() {
-        return {io.unixEventPort, *End::shared(std::move(callers.reader), O_RDONLY),
-                *End::own(std::move(ours.writer))};
+        return {io.unixEventPort, *os::StreamEnd::shared(std::move(callers.reader), O_RDONLY),
+                *os::StreamEnd::own(std::move(ours.writer))};
     }
     // From `ours` to `callers`, as for its stdout.
     Copy from_process() {
-        return {io.unixEventPort, *End::own(std::move(ours.reader)),
-                *End::shared(std::move(callers.writer), O_WRONLY)};
+        return {io.unixEventPort, *os::StreamEnd::own(std::move(ours.reader)),
+                *os::StreamEnd::shared(std::move(callers.writer), O_WRONLY)};
     }
     static std::string read_all(int fd) {
         std::string data;
@@ -114,7 +105,8 @@ TEST_F(CopyTest, ASocketOfTheCallersIsNotShutDown) {
     int pair[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     int callers_own = ::dup(pair[1]);
-    Copy copy(io.unixEventPort, *End::own(std::move(ours.reader)), *End::shared(os::Fd(pair[1]), O_WRONLY));
+    Copy copy(io.unixEventPort, *os::StreamEnd::own(std::move(ours.reader)),
+              *os::StreamEnd::shared(os::Fd(pair[1]), O_WRONLY));
     ASSERT_EQ(::write(ours.writer.get(), "a", 1), 1);
     ours.writer.reset();
     wait(copy.run());
@@ -126,7 +118,8 @@ TEST_F(CopyTest, ASocketOfTheCallersIsNotShutDown) {
 
 TEST_F(CopyTest, RegularFilesAndDevNullWork) {
     os::Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    Copy copy(io.unixEventPort, *End::own(std::move(ours.reader)), *End::shared(std::move(null), O_WRONLY));
+    Copy copy(io.unixEventPort, *os::StreamEnd::own(std::move(ours.reader)),
+              *os::StreamEnd::shared(std::move(null), O_WRONLY));
     ASSERT_EQ(::write(ours.writer.get(), "gone", 4), 4);
     ours.writer.reset();
     wait(copy.run());
@@ -135,8 +128,8 @@ TEST_F(CopyTest, RegularFilesAndDevNullWork) {
     Pipe more;
     os::Fd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, 0600));
     int view = ::dup(file.get());
-    Copy to_file(io.unixEventPort, *End::own(std::move(more.reader)),
-                 *End::shared(std::move(file), O_WRONLY));
+    Copy to_file(io.unixEventPort, *os::StreamEnd::own(std::move(more.reader)),
+                 *os::StreamEnd::shared(std::move(file), O_WRONLY));
     ASSERT_EQ(::write(more.writer.get(), "kept", 4), 4);
     more.writer.reset();
     wait(to_file.run());

@@ -6,7 +6,7 @@
 //   silent=CALL       the agent never answers CALL
 //   exits=CODE        a process that is started, or executed, ends at once with CODE
 
-#include "../../sandbox/fake_guest.h"
+#include "../../support/fake_guest.h"
 
 #include "sandbox/service.h"
 #include "vm/reaper.h"

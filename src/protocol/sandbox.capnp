@@ -1,5 +1,6 @@
 # CLI and shim to monitor, on a unix socket; the interface of a library user too. One monitor serves one sandbox.
-# Descriptors travel as a Descriptor capability's fd (Capability::Client::getFd), at most 240 a message (the kernel allows 253).
+# Descriptors travel as a Descriptor capability's fd (Capability::Client::getFd), at most 240 a message (the kernel allows 253),
+# and only with messages of a few KiB (Sandbox.addDescriptors).
 # This side is trusted (it is root's), but never crashes the monitor: everything is checked.
 
 @0x90559e0945ccb42a;
@@ -108,8 +109,7 @@ interface Sandbox {
 
   # In every answer below, ExitStatus.streams names streams by their descriptor's number in the process.
 
-  createContainer @6 (id :Text, container :Common.Container, shares :List(Share), streams :List(StreamFd))
-      -> (error :Common.Error);
+  createContainer @6 (id :Text, container :Common.Container) -> (error :Common.Error);
   # The process is ready to be started when this returns. container.process.streams is filled by the monitor.
   # The connection that makes the first container owns the sandbox until it calls commit: should it break
   # before, the sandbox ends (a create that was killed leaves nothing).
@@ -117,8 +117,7 @@ interface Sandbox {
   startContainer @8 (id :Text) -> (error :Common.Error);
   deleteContainer @9 (id :Text) -> (error :Common.Error);
   statusContainer @10 (id :Text) -> (error :Common.Error, status :ContainerStatus);
-  enterContainer @11 (id :Text, execId :Text, process :Common.Process, cgroup :Text, streams :List(StreamFd))
-      -> (error :Common.Error);
+  enterContainer @11 (id :Text, execId :Text, process :Common.Process, cgroup :Text) -> (error :Common.Error);
   # exec: the process runs when this returns.
   waitProcess @12 (id :Text, execId :Text) -> (error :Common.Error, status :Common.ExitStatus);
 
@@ -130,9 +129,10 @@ interface Sandbox {
   # attached 10 s after it was made.
 
   # -- operation
-  addShares @16 (id :Text, shares :List(Share)) -> (error :Common.Error);
-  # Shares of a container that createContainer, called on this capability, makes next, before those of its own list:
-  # one message carries few descriptors.
+  addDescriptors @16 (id :Text, execId :Text, shares :List(Share), streams :List(StreamFd)) -> (error :Common.Error);
+  # What createContainer (execId empty) or enterContainer, called next on this capability, gives to its process; more than
+  # one call adds up. Wait for the answer first. Apart from those two, whose messages may be large: Cap'n Proto 1.1 loses
+  # the descriptors of a message that it reads in pieces (mended by its commit 5c144bf1, in 1.2).
 }
 
 interface AttachedProcess {

@@ -2,38 +2,20 @@
 
 #include "core/time.h"
 #include "os/file.h"
-#include "os/mounts.h"
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
+#include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "vm/network/links.h"
 
-#include <span>
 #include <unistd.h>
 
 namespace runvm::runtime {
 
 namespace {
 
-// Descriptors that one message takes along besides those of the process's streams.
-constexpr size_t shares_per_message = 128;
-static_assert(shares_per_message + protocol::MAX_STREAMS_PER_PROCESS <= protocol::MAX_FDS_PER_MESSAGE);
 constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr int end_timeout_ms = 10000;
-
-Result<void> fill_shares(std::span<const oci::ShareSource> sources,
-                         capnp::List<protocol::Share>::Builder shares) {
-    for (unsigned i = 0; i < sources.size(); ++i) {
-        const oci::ShareSource& source = sources[i];
-        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
-        shares[i].setName(source.name);
-        shares[i].setTree(pass_fd(std::move(tree)));
-        shares[i].setReadonly(source.readonly);
-        shares[i].setReadonlyRecursive(source.readonly_recursive);
-        shares[i].setReadonlyWhenCreated(source.readonly_when_created);
-    }
-    return {};
-}
 
 } // namespace
 
@@ -177,25 +159,12 @@ void Creation::trace_links() const {
 }
 
 Result<void> Creation::create_in_guest() {
-    protocol::Sandbox::Client sandbox = connection_->sandbox(); // one: it keeps the shares that come early
-    std::span<const oci::ShareSource> sources = plan_.shares;
-    while (sources.size() > shares_per_message) {
-        auto early = sandbox.addSharesRequest();
-        early.setId(options_.id);
-        RUNVM_TRY(fill_shares(sources.first(shares_per_message), early.initShares(shares_per_message)));
-        RUNVM_TRY(connection_->tell(early.send(), monitor_timeout_ms, "addShares"));
-        sources = sources.subspan(shares_per_message);
-    }
+    protocol::Sandbox::Client sandbox = connection_->sandbox(); // one: it keeps what it is offered
+    RUNVM_TRY(offer_streams(*connection_, sandbox, {options_.id, ""}, streams_));
+    RUNVM_TRY(offer_shares(*connection_, sandbox, options_.id, plan_.shares));
     auto request = sandbox.createContainerRequest();
     request.setId(options_.id);
     request.setContainer(message_.getRoot<protocol::Container>().asReader());
-    RUNVM_TRY(fill_shares(sources, request.initShares(static_cast<unsigned>(sources.size()))));
-    auto streams = request.initStreams(streams_.size());
-    for (unsigned i = 0; i < streams_.size(); ++i) {
-        streams[i].setFd(streams_[i].process_fd);
-        streams[i].setDirection(streams_[i].direction);
-        streams[i].setEnd(pass_fd(std::move(streams_[i].monitor_end)));
-    }
     const auto& hypervisor = context_.config.hypervisor;
     uint32_t limit_ms = hypervisor.boot_timeout_ms + hypervisor.agent_timeout_ms + monitor_timeout_ms;
     RUNVM_TRY(connection_->tell(request.send(), limit_ms, "createContainer"));

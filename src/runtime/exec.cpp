@@ -7,6 +7,7 @@
 #include "runtime/fault_point.h"
 #include "runtime/foreground.h"
 #include "runtime/interrupts.h"
+#include "runtime/offer.h"
 
 #include <capnp/message.h>
 
@@ -68,7 +69,8 @@ public:
 private:
     Result<void> plan();
     Result<void> start_shim_process();
-    capnp::RemotePromise<protocol::Sandbox::EnterContainerResults> enter();
+    using Entering = capnp::RemotePromise<protocol::Sandbox::EnterContainerResults>;
+    Result<Entering> enter();
 
     Context& context_;
     const ExecOptions& options_;
@@ -109,32 +111,29 @@ Result<void> Execution::begin() {
     RUNVM_ASSIGN(connection_, MonitorConnection::open(container_.sandbox_folder));
     connection_->interrupted_by(interrupts_.fd());
     // The guest starts the process while the shim is started here.
-    auto entered = enter();
-    connection_->flush();
+    RUNVM_ASSIGN(Entering entering, enter());
     context_.trace("exec: asked the guest");
     RUNVM_TRY(start_shim_process());
     context_.trace("exec: started the shim");
     fault_point("exec.after-shim");
     uint32_t limit_ms = context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
-    RUNVM_TRY(connection_->tell(kj::mv(entered), limit_ms, "exec"));
+    RUNVM_TRY(connection_->tell(kj::mv(entering), limit_ms, "exec"));
     context_.trace("exec: the process runs");
     fault_point("exec.after-rpc");
     return {};
 }
 
-capnp::RemotePromise<protocol::Sandbox::EnterContainerResults> Execution::enter() {
-    auto request = connection_->sandbox().enterContainerRequest();
+Result<Execution::Entering> Execution::enter() {
+    protocol::Sandbox::Client sandbox = connection_->sandbox(); // one: it keeps what it is offered
+    RUNVM_TRY(offer_streams(*connection_, sandbox, {options_.id, exec_id_}, streams_));
+    auto request = sandbox.enterContainerRequest();
     request.setId(options_.id);
     request.setExecId(exec_id_);
     request.setProcess(message_.getRoot<protocol::Process>().asReader());
     request.setCgroup(options_.cgroup);
-    auto streams = request.initStreams(streams_.size());
-    for (unsigned i = 0; i < streams_.size(); ++i) {
-        streams[i].setFd(streams_[i].process_fd);
-        streams[i].setDirection(streams_[i].direction);
-        streams[i].setEnd(pass_fd(std::move(streams_[i].monitor_end)));
-    }
-    return request.send();
+    auto entering = request.send();
+    connection_->flush();
+    return kj::mv(entering);
 }
 
 Result<void> Execution::start_shim_process() {

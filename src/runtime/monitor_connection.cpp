@@ -10,23 +10,6 @@
 
 namespace runvm::runtime {
 
-namespace {
-
-class DescriptorServer final : public protocol::Descriptor::Server {
-public:
-    explicit DescriptorServer(os::Fd fd) : fd_(std::move(fd)) {}
-    kj::Maybe<int> getFd() override { return fd_.get(); }
-
-private:
-    os::Fd fd_;
-};
-
-} // namespace
-
-protocol::Descriptor::Client pass_fd(os::Fd fd) {
-    return kj::heap<DescriptorServer>(std::move(fd));
-}
-
 MonitorConnection::MonitorConnection(os::Fd socket)
     : io_(kj::setupAsyncIo()),
       stream_(io_.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(socket.release()))),

@@ -19,9 +19,6 @@
 
 namespace runvm::runtime {
 
-/// Carries a descriptor to the monitor.
-protocol::Descriptor::Client pass_fd(os::Fd fd);
-
 class MonitorConnection {
 public:
     /// Over a connected socket.

@@ -41,8 +41,6 @@ kj::Promise<os::Fd> take_fd(protocol::Descriptor::Client descriptor) {
 }
 
 Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamFd>::Reader list) {
-    if (list.size() > protocol::MAX_STREAMS_PER_PROCESS)
-        return Result<std::vector<StreamEndpoint>>(Error(ErrorKind::invalid_argument, "too many streams"));
     auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
     std::vector<StreamEndpoint> endpoints;
     for (auto stream : list) {
@@ -61,15 +59,8 @@ Promised<std::vector<StreamEndpoint>> take_streams(capnp::List<protocol::StreamF
         });
 }
 
-Error too_many_shares() {
-    return {ErrorKind::invalid_argument, "a container can have at most " + std::to_string(max_shares) +
-                                             " bind mounts, with its root filesystem"};
-}
-
 Promised<std::vector<NewShare>> take_shares(const std::string& container,
                                             capnp::List<protocol::Share>::Reader list) {
-    if (list.size() > max_shares)
-        return Result<std::vector<NewShare>>(too_many_shares());
     auto fds = kj::heapArrayBuilder<kj::Promise<os::Fd>>(list.size());
     std::vector<NewShare> shares;
     for (auto share : list) {
@@ -165,8 +156,14 @@ public:
         return kj::READY_NOW;
     }
     kj::Promise<void> monitor(MonitorContext context) override;
-    kj::Promise<void> addShares(AddSharesContext context) override;
-    kj::Promise<void> createContainer(CreateContainerContext context) override;
+    kj::Promise<void> addDescriptors(AddDescriptorsContext context) override;
+    kj::Promise<void> createContainer(CreateContainerContext context) override {
+        auto params = context.getParams();
+        Offer offer = take_offer(params.getId().cStr(), "");
+        return answer_later(context,
+                            sandbox_.create_container(params.getId().cStr(), params.getContainer(),
+                                                      std::move(offer.shares), std::move(offer.streams)));
+    }
     kj::Promise<void> commit(CommitContext context) override {
         answer(context, sandbox_.commit(context.getParams().getId().cStr()));
         return kj::READY_NOW;
@@ -178,7 +175,13 @@ public:
         return answer_later(context, sandbox_.delete_container(context.getParams().getId().cStr()));
     }
     kj::Promise<void> statusContainer(StatusContainerContext context) override;
-    kj::Promise<void> enterContainer(EnterContainerContext context) override;
+    kj::Promise<void> enterContainer(EnterContainerContext context) override {
+        auto params = context.getParams();
+        Offer offer = take_offer(params.getId().cStr(), params.getExecId().cStr());
+        return answer_later(context, sandbox_.exec(params.getId().cStr(), params.getExecId().cStr(),
+                                                   params.getProcess(), params.getCgroup().cStr(),
+                                                   std::move(offer.streams)));
+    }
     kj::Promise<void> waitProcess(WaitProcessContext context) override;
     kj::Promise<void> signalProcess(SignalProcessContext context) override {
         auto params = context.getParams();
@@ -193,6 +196,20 @@ public:
     kj::Promise<void> attachProcess(AttachProcessContext context) override;
 
 private:
+    /// What addDescriptors brought for a process that is not made yet.
+    struct Offer {
+        std::vector<NewShare> shares;
+        std::vector<StreamEndpoint> streams;
+    };
+    using ProcessName = std::pair<std::string, std::string>; ///< container, exec
+
+    static Result<void> check_size(const Offer& offer, size_t more_shares, size_t more_streams);
+    Result<void> add_to_offer(const ProcessName& name, Offer more);
+    Offer take_offer(std::string id, std::string exec_id) {
+        auto offer = offers_.extract({std::move(id), std::move(exec_id)});
+        return offer ? std::move(offer.mapped()) : Offer{};
+    }
+
     static void fill(const ContainerRecord& record, protocol::ContainerStatus::Builder out) {
         out.setId(record.id);
         out.setState(record.state());
@@ -202,7 +219,7 @@ private:
 
     Sandbox& sandbox_;
     std::shared_ptr<Attachments> attachments_;
-    std::map<std::string, std::vector<NewShare>> early_shares_; ///< by container: see addShares
+    std::map<ProcessName, Offer> offers_;
 };
 
 kj::Promise<void> SandboxServer::status(StatusContext context) {
@@ -244,57 +261,46 @@ kj::Promise<void> SandboxServer::monitor(MonitorContext context) {
     return over.promise.attach(kj::defer([this, key] { sandbox_.remove_listener(key); }));
 }
 
-kj::Promise<void> SandboxServer::addShares(AddSharesContext context) {
-    auto params = context.getParams();
-    std::string id = params.getId().cStr();
-    auto done = take_shares(id, params.getShares())
-                    .then([this, id](Result<std::vector<NewShare>>&& taken) -> Result<void> {
-                        RUNVM_ASSIGN(std::vector<NewShare> shares, std::move(taken));
-                        std::vector<NewShare>& early = early_shares_[id];
-                        if (early.size() + shares.size() > max_shares)
-                            return too_many_shares();
-                        std::move(shares.begin(), shares.end(), std::back_inserter(early));
-                        return {};
-                    });
-    return answer_later(context, kj::mv(done));
+Result<void> SandboxServer::check_size(const Offer& offer, size_t more_shares, size_t more_streams) {
+    if (offer.shares.size() + more_shares > max_shares)
+        return Error(ErrorKind::invalid_argument, "a container can have at most " +
+                                                      std::to_string(max_shares) +
+                                                      " bind mounts, with its root filesystem");
+    if (offer.streams.size() + more_streams > protocol::MAX_STREAMS_PER_PROCESS)
+        return Error(ErrorKind::invalid_argument, "a process can have at most " +
+                                                      std::to_string(protocol::MAX_STREAMS_PER_PROCESS) +
+                                                      " streams");
+    return {};
 }
 
-kj::Promise<void> SandboxServer::createContainer(CreateContainerContext context) {
+Result<void> SandboxServer::add_to_offer(const ProcessName& name, Offer more) {
+    Offer& offer = offers_[name];
+    RUNVM_TRY(check_size(offer, more.shares.size(), more.streams.size()));
+    std::move(more.shares.begin(), more.shares.end(), std::back_inserter(offer.shares));
+    std::move(more.streams.begin(), more.streams.end(), std::back_inserter(offer.streams));
+    return {};
+}
+
+kj::Promise<void> SandboxServer::addDescriptors(AddDescriptorsContext context) {
     auto params = context.getParams();
-    auto taken_streams = take_streams(params.getStreams());
-    auto done = take_shares(params.getId().cStr(), params.getShares())
-                    .then([this, context, taken_streams = kj::mv(taken_streams)](
+    ProcessName name{params.getId().cStr(), params.getExecId().cStr()};
+    if (auto fits = check_size({}, params.getShares().size(), params.getStreams().size()); !fits) {
+        answer(context, fits);
+        return kj::READY_NOW;
+    }
+    auto taking_streams = take_streams(params.getStreams());
+    auto done = take_shares(name.first, params.getShares())
+                    .then([this, name, taking_streams = kj::mv(taking_streams)](
                               Result<std::vector<NewShare>>&& shares) mutable {
-                        return taken_streams.then(
-                            [this, context, shares = std::move(shares)](
-                                Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
-                                if (!shares)
-                                    return Result<void>(std::move(shares).error());
-                                if (!streams)
-                                    return Result<void>(std::move(streams).error());
-                                auto call = context.getParams();
-                                std::vector<NewShare> all = std::move(early_shares_[call.getId().cStr()]);
-                                early_shares_.erase(call.getId().cStr());
-                                std::move(shares->begin(), shares->end(), std::back_inserter(all));
-                                if (all.size() > max_shares)
-                                    return Result<void>(too_many_shares());
-                                return sandbox_.create_container(call.getId().cStr(), call.getContainer(),
-                                                                 std::move(all), *std::move(streams));
+                        return taking_streams.then(
+                            [this, name, shares = std::move(shares)](
+                                Result<std::vector<StreamEndpoint>>&& streams) mutable -> Result<void> {
+                                Offer more;
+                                RUNVM_ASSIGN(more.shares, std::move(shares));
+                                RUNVM_ASSIGN(more.streams, std::move(streams));
+                                return add_to_offer(name, std::move(more));
                             });
                     });
-    return answer_later(context, kj::mv(done));
-}
-
-kj::Promise<void> SandboxServer::enterContainer(EnterContainerContext context) {
-    auto done =
-        take_streams(context.getParams().getStreams())
-            .then([this, context](Result<std::vector<StreamEndpoint>>&& streams) mutable -> Promised<void> {
-                if (!streams)
-                    return Result<void>(std::move(streams).error());
-                auto call = context.getParams();
-                return sandbox_.exec(call.getId().cStr(), call.getExecId().cStr(), call.getProcess(),
-                                     call.getCgroup().cStr(), *std::move(streams));
-            });
     return answer_later(context, kj::mv(done));
 }
 

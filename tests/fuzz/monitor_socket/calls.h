@@ -153,9 +153,13 @@ private:
             auto request = sandbox.enterContainerRequest();
             request.initProcess().setCwd(parameters_.text());
             Offer offer;
-            parameters_.fill(request.initStreams(parameters_.count()), client, offer);
+            auto descriptors = sandbox.addDescriptorsRequest();
+            parameters_.fill(descriptors.initStreams(parameters_.count()), client, offer);
             set_ids(request);
-            return send(client, request.send(), offer);
+            descriptors.setId(request.getId());
+            descriptors.setExecId(request.getExecId());
+            send(client, descriptors.send(), offer);
+            return send(client, request.send());
         }
         case 11: {
             auto request = sandbox.waitProcessRequest();
@@ -178,10 +182,13 @@ private:
             auto request = sandbox.createContainerRequest();
             request.initContainer().initProcess().setCwd(parameters_.text());
             Offer offer;
-            parameters_.fill(request.initShares(parameters_.count()), client, offer);
-            parameters_.fill(request.initStreams(parameters_.count()), client, offer);
+            auto descriptors = sandbox.addDescriptorsRequest();
+            parameters_.fill(descriptors.initShares(parameters_.count()), client, offer);
+            parameters_.fill(descriptors.initStreams(parameters_.count()), client, offer);
             request.setId(choices_.ConsumeBool() ? parameters_.text() : "b");
-            return send(client, request.send(), offer);
+            descriptors.setId(request.getId());
+            send(client, descriptors.send(), offer);
+            return send(client, request.send());
         }
         }
     }

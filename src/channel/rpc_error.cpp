@@ -10,7 +10,8 @@ namespace {
 constexpr size_t max_text_bytes = 4096;
 constexpr unsigned max_context_entries = 16;
 constexpr int32_t max_errno = 4095; // include/linux/err.h, MAX_ERRNO
-constexpr auto last_kind = ErrorKind::interrupted;
+// Of those that travel: an interrupted command is on this side of the connection.
+constexpr auto last_kind = ErrorKind::process_finished;
 
 /// The length of the UTF-8 sequence at the start of `text` and its code point; length 0: not valid UTF-8.
 struct Sequence {

@@ -22,7 +22,8 @@ interface Agent {
   # command_not_found, command_not_executable, invalid_argument, system; nothing is left half-made.
 
   startContainer @2 (id :Text) -> (error :Common.Error);
-  # Lets the prepared process go on to its execve. wrong_state if it is not waiting any more; the error of execve.
+  # Lets the prepared process go on to its execve. wrong_state if it was started before, process_finished if it has ended;
+  # the error of execve.
 
   exec @3 (id :Text, execId :Text, process :Common.Process, cgroup :Text)
       -> (error :Common.Error, guestPid :UInt32);

@@ -99,10 +99,11 @@ private:
     Result<Process*> find_live(const std::string& id, const std::string& exec_id);
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
-    Promised<void> create_in_guest(const std::string& id, protocol::Container::Reader container,
+    Promised<void> create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
                                    std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
-    Result<void> created(const std::string& id, const std::vector<std::string>& readonly_shares);
-    void discard(const std::string& id);
+    Result<void> created(const ProcessPtr& init, const std::vector<std::string>& readonly_shares);
+    bool is_deleted(const ProcessPtr& init) const;
+    void discard(const ProcessPtr& init);
     void discard_exec(const ProcessPtr& process);
     void watch(const ProcessPtr& process);
     void kill_if_orphaned(const ProcessPtr& process);

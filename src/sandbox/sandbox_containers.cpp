@@ -30,6 +30,10 @@ struct Copied {
     capnp::MallocMessageBuilder message;
 };
 
+Error deleted_early() {
+    return {ErrorKind::unavailable, "the container was deleted while it was created"};
+}
+
 } // namespace
 
 Result<ContainerRecord*> Sandbox::find(const std::string& id) {
@@ -71,6 +75,8 @@ Result<void> Sandbox::carry(Process& process, std::vector<StreamEndpoint> stream
         os::Fd sink;
         if (stream.direction == Direction::BOTH) {
             source = os::Fd(::fcntl(stream.end.get(), F_DUPFD_CLOEXEC, 0));
+            if (!source)
+                return system_error("duplicate descriptor " + std::to_string(stream.fd) + " of the process");
             sink = std::move(stream.end);
         } else if (stream.direction == Direction::TO_PROCESS) {
             source = std::move(stream.end);
@@ -108,23 +114,24 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
     ContainerRecord record;
     record.id = id;
     record.init = std::make_shared<Process>(id, "");
+    ProcessPtr init = record.init;
     containers_.emplace(id, std::move(record));
     wake_process_waiters();
 
-    return when_booted().then([this, id, copy = kj::mv(copy), shares = std::move(shares),
-                               streams =
-                                   std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
-        if (!booted) {
-            discard(id);
-            return kj::mv(booted);
-        }
-        if (!guest_ || containers_.count(id) == 0)
-            return failed(Error(ErrorKind::unavailable, "the container was deleted while it was created"));
-        return create_in_guest(id, copy->get(), std::move(shares), std::move(streams));
-    });
+    return when_booted().then(
+        [this, init, copy = kj::mv(copy), shares = std::move(shares),
+         streams = std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
+            if (!booted) {
+                discard(init);
+                return kj::mv(booted);
+            }
+            if (!guest_ || is_deleted(init))
+                return failed(deleted_early());
+            return create_in_guest(init, copy->get(), std::move(shares), std::move(streams));
+        });
 }
 
-Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Container::Reader container,
+Promised<void> Sandbox::create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
                                         std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
     std::vector<std::string> readonly_later;
     for (NewShare& share : shares) {
@@ -132,51 +139,58 @@ Promised<void> Sandbox::create_in_guest(const std::string& id, protocol::Contain
             readonly_later.push_back(share.request.name);
         std::string step = "share " + share.request.name + " with the guest";
         if (auto attached = machine_.attach_share(std::move(share.request)); !attached) {
-            discard(id);
+            discard(init);
             return kj::mv(attached).context(step);
         }
     }
     auto request = guest_->agent.createContainerRequest();
-    request.setId(id);
+    request.setId(init->container_id);
     request.setContainer(container);
-    auto carried = carry(*containers_.at(id).init, std::move(streams), request.getContainer().getProcess());
+    auto carried = carry(*init, std::move(streams), request.getContainer().getProcess());
     if (!carried) {
-        discard(id);
+        discard(init);
         return kj::mv(carried);
     }
     return tell(timer_, agent_timeout_ms_, "createContainer", request.send())
-        .then([this, id, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
-            if (answer)
-                answer = created(id, readonly_later);
-            if (!answer)
-                discard(id);
-            return kj::mv(answer);
-        });
+        .then(
+            [this, init, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
+                if (answer)
+                    answer = created(init, readonly_later);
+                if (!answer)
+                    discard(init);
+                return kj::mv(answer);
+            });
 }
 
-Result<void> Sandbox::created(const std::string& id, const std::vector<std::string>& readonly_shares) {
-    RUNVM_ASSIGN(ContainerRecord * record, find(id));
+Result<void> Sandbox::created(const ProcessPtr& init, const std::vector<std::string>& readonly_shares) {
+    if (is_deleted(init))
+        return deleted_early();
     for (const std::string& share : readonly_shares)
-        RUNVM_TRY(machine_.make_share_readonly(id, share));
-    record->init->created = true;
-    watch(record->init);
-    emit(id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
+        RUNVM_TRY(machine_.make_share_readonly(init->container_id, share));
+    init->created = true;
+    watch(init);
+    emit(init->container_id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
     return {};
 }
 
+// Another container may have the same id since.
+bool Sandbox::is_deleted(const ProcessPtr& init) const {
+    auto found = containers_.find(init->container_id);
+    return found == containers_.end() || found->second.init != init;
+}
+
 // Undoes a creation that failed, in the guest too: it may have got half-way before its answer was lost.
-void Sandbox::discard(const std::string& id) {
-    auto found = containers_.find(id);
-    if (found == containers_.end())
+void Sandbox::discard(const ProcessPtr& init) {
+    if (is_deleted(init))
         return;
-    ProcessPtr init = found->second.init;
-    containers_.erase(found);
+    std::string id = init->container_id;
+    containers_.erase(id);
     drop_streams(*init);
+    machine_.detach_shares(id); // now: the next container of this name may come before the guest's answer
     if (guest_) {
         auto request = guest_->agent.deleteContainerRequest();
         request.setId(id);
-        tasks_.add(tell(timer_, agent_timeout_ms_, "deleteContainer", request.send())
-                       .then([this, id](Result<void>&&) { machine_.detach_shares(id); }));
+        tasks_.add(tell(timer_, agent_timeout_ms_, "deleteContainer", request.send()).ignoreResult());
     }
     init->end(killed_with_machine());
     leave_if_idle();

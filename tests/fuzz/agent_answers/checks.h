@@ -24,7 +24,8 @@ inline void check_error(const Error& error) {
     // two.
     constexpr size_t most_steps = 18;
     constexpr size_t most_bytes = 70U << 10U;
-    require(error.kind() >= ErrorKind::internal && error.kind() <= ErrorKind::interrupted, "a known kind");
+    require(error.kind() >= ErrorKind::internal && error.kind() <= ErrorKind::process_finished,
+            "a known kind");
     require(error.errno_value() >= 0 && error.errno_value() <= 4095, "a number that errno can have");
     check_text(error.to_string());
     require(error.context().size() <= most_steps, "an error has a bounded number of steps");

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace runvm::sandbox {
@@ -173,6 +175,47 @@ TEST_F(SandboxTest, TheSameIdTwiceIsRefused) {
     auto again = wait(begin_create("c1"));
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().kind(), ErrorKind::already_exists);
+}
+
+TEST_F(SandboxTest, ACreateOfADeletedContainerDoesNotGoOnAsItsSuccessor) {
+    auto late = kj::newPromiseAndFulfiller<void>();
+    machine.booted = kj::mv(late.promise);
+    ASSERT_TRUE(boot());
+    auto first = begin_create("c1").eagerlyEvaluate(nullptr);
+    ASSERT_TRUE(wait(sandbox.delete_container("c1")));
+    auto second = begin_create("c1").eagerlyEvaluate(nullptr);
+    late.fulfiller->fulfill();
+    auto failed = wait(kj::mv(first));
+    ASSERT_FALSE(failed);
+    EXPECT_THAT(failed.error().to_string(), HasSubstr("deleted while it was created"));
+    EXPECT_TRUE(wait(kj::mv(second)));
+    EXPECT_EQ(std::count(script.calls.begin(), script.calls.end(), "createContainer c1"), 1);
+    EXPECT_TRUE(sandbox.containers().at("c1").init->created);
+}
+
+TEST_F(SandboxTest, ATwoWayStreamThatCannotBeDuplicatedIsNamed) {
+    ASSERT_TRUE(boot());
+    settle();
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    os::Fd other(ends[1]);
+    std::vector<StreamEndpoint> streams;
+    streams.push_back({7, protocol::StreamBinding::Direction::BOTH, os::Fd(ends[0])});
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    auto lowest_free = static_cast<rlim_t>(os::Fd(::dup(STDERR_FILENO)).get());
+    rlimit none_free{lowest_free, limit.rlim_max};
+    capnp::MallocMessageBuilder message;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_free), 0);
+    auto creating =
+        sandbox.create_container("c1", message.initRoot<protocol::Container>(), {}, std::move(streams));
+    io.waitScope.poll();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    auto created = wait(kj::mv(creating));
+    ASSERT_FALSE(created);
+    EXPECT_THAT(created.error().to_string(), HasSubstr("descriptor 7"));
+    EXPECT_EQ(created.error().errno_value(), EMFILE);
+    EXPECT_TRUE(sandbox.containers().empty());
 }
 
 TEST_F(SandboxTest, LeavesWhenTheLastContainerHasEndedAndItsOutputIsWritten) {

@@ -130,6 +130,7 @@ public:
     std::optional<Error> boot_error;
     std::optional<Error> share_error;
     bool never_boots = false;
+    kj::Promise<void> booted = kj::READY_NOW; ///< the boot waits for it
     std::vector<std::string> calls;
     std::unique_ptr<channel::StreamRelay> guest_relay; ///< the guest's end of the stream port
 
@@ -147,8 +148,9 @@ public:
         auto relay = std::make_unique<channel::StreamRelay>(
             io_.unixEventPort, channel::wrap_port(io_.unixEventPort, os::Fd(ends[0])));
         running_ = guest_relay->run().eagerlyEvaluate([](kj::Exception&&) {});
-        return Result<std::unique_ptr<Guest>>(
-            std::make_unique<Guest>(Guest{kj::heap<FakeAgent>(script_), std::move(relay)}));
+        return booted.then([this, relay = std::move(relay)]() mutable -> Result<std::unique_ptr<Guest>> {
+            return std::make_unique<Guest>(Guest{kj::heap<FakeAgent>(script_), std::move(relay)});
+        });
     }
     void on_death(std::function<void(std::string)> callback) override { on_death_ = std::move(callback); }
     kj::Promise<Result<void>> suspend() override { return done("suspend"); }

@@ -3,6 +3,7 @@
 #include "channel/handshake.h"
 #include "channel/port.h"
 #include "os/file.h"
+#include "vm/virtiofsd.h"
 
 #include <fcntl.h>
 #include <kj/debug.h>
@@ -126,15 +127,10 @@ GuestVm::GuestVm(std::string kernel, std::string initrd) : io_(kj::setupAsyncIo(
                   "/bin && for a in $(./busybox --list); do [ $a = busybox ] || ln -sf busybox $a; done")
                      .c_str());
 
-    virtiofsd_ =
-        start({"/usr/lib/qemu/virtiofsd", "--socket-path=" + folder_ + "/virtiofs.sock", "-o",
-               "source=" + shared() + ",announce_submounts,cache=always,timeout=1,xattr,sandbox=chroot"},
-              folder_ + "/virtiofsd.log");
+    start_shared_fs();
     auto socket = [&](const std::string& id) {
         return "socket,id=" + id + ",path=" + folder_ + "/" + id + ".sock,server=on,wait=off";
     };
-    while (::access((folder_ + "/virtiofs.sock").c_str(), F_OK) != 0)
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
     qemu_ = start({"qemu-system-x86_64",
                    "-machine",
                    "q35,accel=tcg",
@@ -177,6 +173,19 @@ GuestVm::GuestVm(std::string kernel, std::string initrd) : io_(kj::setupAsyncIo(
                    "virtio-rng-pci"},
                   folder_ + "/qemu.log");
     connect();
+}
+
+void GuestVm::start_shared_fs() {
+    auto program = vm::find_virtiofsd("");
+    KJ_REQUIRE(program.ok(), program.error().to_string());
+    vm::VirtiofsdOptions options;
+    options.program = *program;
+    options.shared_folder = shared();
+    options.socket_path = folder_ + "/virtiofs.sock";
+    options.log_path = folder_ + "/virtiofsd.log";
+    auto started = vm::start_virtiofsd(options);
+    KJ_REQUIRE(started.ok(), started.error().to_string());
+    virtiofsd_ = started->pid;
 }
 
 GuestVm::~GuestVm() {

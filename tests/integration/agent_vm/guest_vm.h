@@ -66,6 +66,8 @@ public:
     uint32_t next_stream() { return ++last_stream_; }
 
 private:
+    void start_shared_fs();
+
     std::string folder_;
     std::vector<std::string> mounts_;
     pid_t qemu_ = -1;

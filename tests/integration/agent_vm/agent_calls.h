@@ -18,6 +18,9 @@ namespace runvm::test {
 /// The machine of all tests; `main` boots it.
 extern GuestVm* vm;
 
+/// The test that the machine does not survive: behind all others.
+void register_power_off_test();
+
 constexpr uint64_t usual_namespaces =
     CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
 constexpr uint64_t docker_capabilities = 0xa80425fb;

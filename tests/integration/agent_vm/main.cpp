@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     runvm::test::GuestVm machine(argv[1], argv[2]);
     std::printf("session after %.0f ms\n%s", runvm::test::ms_since(begin), machine.console().c_str());
     runvm::test::vm = &machine;
+    runvm::test::register_power_off_test();
     int result = RUN_ALL_TESTS();
     std::printf("--- console\n%s", machine.console().c_str());
     return result;

@@ -1,5 +1,6 @@
 // start, kill and delete: commands on a container that is there.
 
+#include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
 #include "runtime/monitor_connection.h"
@@ -19,6 +20,8 @@ constexpr uint32_t monitor_timeout_ms = 10000;
 // machine is gone.
 constexpr int polite_lock_timeout_ms = 200;
 constexpr int undo_timeout_ms = 10000;
+// How long a shim may take to leave when its process has ended already.
+constexpr int leave_timeout_ms = 1000;
 
 Error not_running() {
     return {ErrorKind::process_finished, "container not running"};
@@ -31,6 +34,22 @@ void find_sandbox(const Context& context, state::Container& container) {
         container.sandbox_folder = state::sandbox_folder(context.root, container.id);
     if (container.reaper.pid == 0)
         container.reaper = reaper_of(container.sandbox_folder);
+}
+
+// A process that has ended in the guest goes on here as long as somebody has to read what it wrote
+// (shim/run.cpp): a signal is its shim's then. False if that has left.
+Result<bool> signal_shim(const state::ProcessRef& shim, int signal) {
+    os::Fd pidfd = open_process(shim);
+    if (!pidfd)
+        return false;
+    // First one that leaves it time to end with the process's status.
+    (void)os::send_signal(pidfd.get(), signal == SIGKILL ? SIGTERM : signal); // gone: as wanted
+    if (signal == SIGKILL) {
+        RUNVM_ASSIGN(bool ended, os::wait_for_end(pidfd.get(), leave_timeout_ms));
+        if (!ended)
+            RUNVM_TRY(end_process(shim));
+    }
+    return true;
 }
 
 // Everything of a container that is not to be any more. May be called again and again.
@@ -130,7 +149,8 @@ Result<void> kill(Context& context, const std::string& id, int signal, bool all)
     if (sent)
         return {};
     if (sent.error().kind() == ErrorKind::process_finished) {
-        if (all)
+        RUNVM_ASSIGN(bool signaled, signal_shim(container.shim, signal));
+        if (all || signaled)
             return {};
         return not_running();
     }

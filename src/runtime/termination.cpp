@@ -15,13 +15,10 @@ constexpr int end_timeout_ms = 10000;
 
 // Of the process, once it has been sent SIGKILL; empty if it is gone.
 os::Fd kill(const state::ProcessRef& process) {
-    if (!state::is_alive(process))
-        return {};
-    auto pidfd = os::open_pidfd(process.pid);
-    if (!pidfd || !state::is_alive(process)) // another's meanwhile
-        return {};
-    (void)os::send_signal(pidfd->get(), SIGKILL); // gone meanwhile: as wanted
-    return *std::move(pidfd);
+    os::Fd pidfd = open_process(process);
+    if (pidfd)
+        (void)os::send_signal(pidfd.get(), SIGKILL); // gone meanwhile: as wanted
+    return pidfd;
 }
 
 Error does_not_end(const state::ProcessRef& process) {
@@ -29,6 +26,15 @@ Error does_not_end(const state::ProcessRef& process) {
 }
 
 } // namespace
+
+os::Fd open_process(const state::ProcessRef& process) {
+    if (!state::is_alive(process))
+        return {};
+    auto pidfd = os::open_pidfd(process.pid);
+    if (!pidfd || !state::is_alive(process)) // another's meanwhile
+        return {};
+    return *std::move(pidfd);
+}
 
 Result<void> end_process(const state::ProcessRef& process) {
     os::Fd pidfd = kill(process);

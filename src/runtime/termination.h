@@ -3,9 +3,13 @@
 // already, or whose pid another process has now; timeout if it does not end after SIGKILL.
 
 #include "core/result.h"
+#include "os/fd.h"
 #include "state/container.h"
 
 namespace runvm::runtime {
+
+/// Its pidfd; empty if it is gone.
+os::Fd open_process(const state::ProcessRef& process);
 
 /// SIGKILL, and waits for the end.
 Result<void> end_process(const state::ProcessRef& process);

@@ -26,9 +26,9 @@ namespace {
 using Direction = protocol::StreamBinding::Direction;
 using ExitStatus = protocol::ExitStatus;
 
-// After the process has ended: how long a caller that reads nothing may hold the exit back, and how long we
-// wait for end-of-file when all output has been written, before children of the process are served from the
-// background.
+// After the process has ended: how long we wait for output that does not come from the guest, or that nobody
+// reads of a process that was to end at once, and how long for end-of-file when all output has been written,
+// before children of the process are served from the background.
 constexpr auto stall_limit = 2 * kj::SECONDS;
 constexpr auto end_of_file_limit = 100 * kj::MILLISECONDS;
 
@@ -62,6 +62,7 @@ private:
     void forward(int signal);
     kj::Promise<void> drain(ExitStatus::Reader status);
     kj::Promise<void> drain(Stream& stream, uint64_t bytes, uint64_t seen);
+    void leave_now();
     void copy_all();
 
     const RunOptions& options_;
@@ -74,7 +75,26 @@ private:
     kj::Own<kj::AsyncCapabilityStream> connection_;
     capnp::TwoPartyClient client_;
     kj::Maybe<protocol::AttachedProcess::Client> process_;
+    bool patient_ = true; ///< the caller may take as long as it likes to read what an ended process wrote
+    bool leaving_ = false;
+    kj::PromiseFulfillerPair<void> left_ = kj::newPromiseAndFulfiller<void>();
 };
+
+bool ends_by_default(int signal) {
+    switch (signal) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        return false;
+    default:
+        return true;
+    }
+}
 
 Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::Fd caller, os::Fd pipe) {
     // The terminal's slave is no other's: it may be made non-blocking as it is.
@@ -141,8 +161,19 @@ void Shim::forward(int signal) {
             return;
         auto request = process->signalRequest();
         request.setSignal(signal);
-        tasks_.add(request.send().ignoreResult());
+        // A process that has ended cannot have it: then it is ours.
+        bool fatal = ends_by_default(signal);
+        tasks_.add(request.send().then(
+            [this, fatal](capnp::Response<protocol::AttachedProcess::SignalResults>&& answer) {
+                if (fatal && answer.getError().getFailed())
+                    leave_now();
+            }));
     }
+}
+
+void Shim::leave_now() {
+    leaving_ = true;
+    left_.fulfiller->fulfill();
 }
 
 void Shim::copy_all() {
@@ -151,16 +182,18 @@ void Shim::copy_all() {
 }
 
 // Waits until the caller has what the process wrote: `bytes`, of which `seen` had been taken when we last
-// looked. As long as the caller takes something we go on.
+// looked. With runc it is the process itself that waits for a caller which does not read, as long as it takes
+// and until it is killed: so do we.
 kj::Promise<void> Shim::drain(Stream& stream, uint64_t bytes, uint64_t seen) {
-    Copy& copy = *stream.copy;
     auto& timer = io_.provider->getTimer();
-    return copy.reached(bytes)
+    return stream.copy->reached(bytes)
         .then([] { return true; })
         .exclusiveJoin(timer.afterDelay(stall_limit).then([] { return false; }))
         .then([this, &stream, bytes, seen](bool reached) -> kj::Promise<void> {
-            if (!reached && stream.copy->bytes() > seen)
-                return drain(stream, bytes, stream.copy->bytes());
+            Copy& copy = *stream.copy;
+            bool goes_on = copy.bytes() > seen || (patient_ && copy.waits_for_sink());
+            if (!reached && goes_on)
+                return drain(stream, bytes, copy.bytes());
             return kj::READY_NOW;
         });
 }
@@ -207,7 +240,9 @@ Ending Shim::serve() {
                 auto status = answer.getStatus();
                 ending.signal = status.getSignaled() ? static_cast<int>(status.getValue()) : 0;
                 ending.code = status.getSignaled() ? 0 : static_cast<int>(status.getValue());
-                return drain(status).attach(kj::mv(answer));
+                // Somebody wants it gone now.
+                patient_ = ending.signal != SIGKILL || status.getOomKilled();
+                return drain(status).attach(kj::mv(answer)).exclusiveJoin(kj::mv(left_.promise));
             },
             [this, &ending](kj::Exception&&) {
                 // The monitor is gone, and the VM with it: what is in the pipes is all there will be.
@@ -220,6 +255,8 @@ Ending Shim::serve() {
 }
 
 void Shim::leave_open_streams() {
+    if (leaving_)
+        return;
     for (Stream& stream : streams_) {
         if (!stream.from_process || stream.copy->over())
             continue;

@@ -23,6 +23,8 @@ public:
     bool over() const { return over_; }
     /// What the sink has taken.
     uint64_t bytes() const { return bytes_; }
+    /// There is something that the sink does not take yet.
+    bool waits_for_sink() const { return begin_ < end_; }
     /// Resolves once `bytes` have been taken by the sink, or the copy is over.
     kj::Promise<void> reached(uint64_t bytes);
 

@@ -112,6 +112,39 @@ sum() { sha256sum <"$1"; }
     assert_equal "$result" 2000000
 }
 
+@test "stdio: output is whole however long the reader pauses after the end" {
+    bundle head -c 300000 /dev/zero
+    local result
+    result=$(runtime run --bundle "$BUNDLE" "$ID" </dev/null | { sleep 5; wc -c; })
+    assert_equal "$result" 300000
+}
+
+@test "stdio: a process whose output nobody reads runs until it is killed" {
+    bundle head -c 300000 /dev/zero
+    mkfifo "$FILE_DIR/full"
+    exec 8<>"$FILE_DIR/full"
+    runtime run --detach --bundle "$BUNDLE" "$ID" </dev/null >&8 2>/dev/null
+    sleep 3
+    assert_equal "$(status_of "$ID")" running
+    capture runtime delete "$ID"
+    assert_status 1
+    capture runtime kill "$ID" KILL
+    assert_success
+    wait_status "$ID" stopped
+    runtime delete "$ID"
+    # What the caller reads late is there all the same.
+    exec 8>&-
+    rm "$FILE_DIR/full"
+    mkfifo "$FILE_DIR/full"
+    exec 8<>"$FILE_DIR/full"
+    runtime run --detach --bundle "$BUNDLE" "$ID" </dev/null >&8 2>/dev/null
+    sleep 3
+    timeout 60 head -c 300000 <&8 >"$FILE_DIR/read"
+    wait_status "$ID" stopped
+    exec 8>&-
+    runtime delete "$ID"
+}
+
 @test "stdio: a detached container keeps nothing of the caller but its own stdio" {
     bundle sleep 1000
     # Whatever lives on must have closed these: so the pipes end although the container lives. 3 is what bats uses.

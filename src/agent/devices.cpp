@@ -60,8 +60,9 @@ Result<void> make_node(const Rootfs& rootfs, const DeviceNode& device) {
     return {};
 }
 
+/// What the rootfs has there stays, as with runc.
 Result<void> make_link(const Rootfs& rootfs, const Link& link) {
-    RUNVM_ASSIGN(Rootfs::Place place, rootfs.make_parent(link.path));
+    RUNVM_ASSIGN(Rootfs::Place place, rootfs.make_parent(link.path, Rootfs::LastLink::named));
     if (::symlinkat(link.target, place.folder.get(), place.name.c_str()) != 0 && errno != EEXIST)
         return system_error(std::string("make the link ") + link.path);
     return {};
@@ -69,7 +70,7 @@ Result<void> make_link(const Rootfs& rootfs, const Link& link) {
 
 /// The rootfs may hold a device of its own there, which would be the guest's: runc replaces it too.
 Result<void> make_ptmx(const Rootfs& rootfs) {
-    RUNVM_ASSIGN(Rootfs::Place place, rootfs.make_parent("/dev/ptmx"));
+    RUNVM_ASSIGN(Rootfs::Place place, rootfs.make_parent("/dev/ptmx", Rootfs::LastLink::named));
     if (::unlinkat(place.folder.get(), place.name.c_str(), 0) != 0 && errno != ENOENT)
         return system_error("remove /dev/ptmx");
     if (::symlinkat("pts/ptmx", place.folder.get(), place.name.c_str()) != 0)

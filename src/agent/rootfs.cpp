@@ -72,7 +72,7 @@ Result<os::Fd> Rootfs::open(const std::string& path, uint64_t flags) const {
     return open_in_root(root_.get(), path, flags);
 }
 
-Result<Rootfs::Place> Rootfs::make_parent(const std::string& path) const {
+Result<Rootfs::Place> Rootfs::make_parent(const std::string& path, LastLink last) const {
     // The kernel resolves no path with parts that are missing, so this walks by itself: one name at a time,
     // never through a symlink and never through "..", for which it keeps the folders it came through.
     std::vector<os::Fd> way;
@@ -88,7 +88,8 @@ Result<Rootfs::Place> Rootfs::make_parent(const std::string& path) const {
             continue;
         }
         std::string target;
-        if (read_link(here(), name, target)) {
+        bool followed = !rest.empty() || last == LastLink::followed;
+        if (followed && read_link(here(), name, target)) {
             if (++symlinks > max_symlinks)
                 return system_error("resolve " + path, ELOOP);
             if (target.front() == '/')

@@ -17,8 +17,11 @@ class Rootfs {
 public:
     enum class Kind { folder, file };
 
-    /// A name in a folder that is inside the root filesystem. The name is no symlink, "." or "..", when
-    /// looked at.
+    /// What a path means whose last name is a symlink.
+    enum class LastLink { followed, named };
+
+    /// A name in a folder that is inside the root filesystem. The name is no symlink (unless that is wanted),
+    /// "." or "..", when looked at.
     struct Place {
         os::Fd folder; ///< O_PATH
         std::string name;
@@ -35,8 +38,9 @@ public:
     /// ENOTDIR or EISDIR if there is something of the other kind.
     Result<os::Fd> make_mount_point(const std::string& path, Kind kind) const;
 
-    /// Makes all missing folders on the way to the last name of the path.
-    Result<Place> make_parent(const std::string& path) const;
+    /// Makes all missing folders on the way to the last name of the path. A symlink there is followed, unless
+    /// it is the last name itself that is wanted.
+    Result<Place> make_parent(const std::string& path, LastLink last = LastLink::followed) const;
 
 private:
     os::Fd root_;

@@ -78,7 +78,7 @@ constexpr Field table[] = {
     {"hostname", honoured, ""},
     {"domainname", honoured, ""},
     {"mounts", honoured, ""},
-    {"mounts[].destination", honoured, ""},
+    {"mounts[].destination", honoured, "but the root itself, which is root.path"},
     {"mounts[].type", honoured, "bind mounts, and file systems of the guest's kernel that need no device"},
     {"mounts[].source", honoured, "a bind mount's: folders, files, and device nodes that the guest has too"},
     {"mounts[].options", honoured, "all of the specification but idmap, ridmap, and remount of a bind mount"},

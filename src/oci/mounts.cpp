@@ -94,8 +94,11 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
     if (options.id_mapped)
         mount["options"].fail(ErrorKind::unsupported, "id-mapped mounts are not supported yet; remove idmap");
 
-    built.setDestination(
-        clean_path("/", destination).c_str()); // config.md: a relative one is relative to "/"
+    destination = clean_path("/", destination); // config.md: a relative one is relative to "/"
+    if (destination == "/")
+        mount["destination"].fail(ErrorKind::unsupported,
+                                  "nothing can be mounted over the container's root; name it in root.path");
+    built.setDestination(destination.c_str());
     built.setSource(mount["source"].text().c_str());
     built.setFlags(options.flags);
     built.setClearedFlags(options.cleared_flags);

@@ -119,9 +119,12 @@ Fd open_unmounted_folder(int parent, const char* name) {
 Result<void> remove_entry(int parent, const char* name, const std::string& path) {
     if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT)
         return {};
-    if (errno != EISDIR && errno != EPERM)
-        return system_error("unlink " + path);
     int unlink_errno = errno;
+    // A read-only filesystem refuses to remove what is not there, too.
+    if (unlink_errno == EROFS && ::faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return {};
+    if (unlink_errno != EISDIR && unlink_errno != EPERM)
+        return system_error("unlink " + path, unlink_errno);
 
     Fd folder = open_unmounted_folder(parent, name);
     if (!folder) {

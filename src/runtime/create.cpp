@@ -10,8 +10,6 @@ Result<void> create(Context& context, const CreateOptions& options) {
 }
 
 Result<int> run(Context& context, const RunOptions& options) {
-    if (!options.detach)
-        hold_signals();
     Creation creation(context, options, !options.detach);
     RUNVM_TRY(creation.create());
     auto started = creation.start();

@@ -4,6 +4,7 @@
 #include "os/file.h"
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
+#include "runtime/foreground.h"
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "vm/network/links.h"
@@ -46,6 +47,9 @@ Result<void> Creation::create() {
     RUNVM_TRY(read_bundle());
     RUNVM_TRY(check_console_socket(plan_.terminal, !stays_, options_.console_socket));
     RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));
+    if (stays_)
+        hold_signals();
+    interrupts_.emplace();
     RUNVM_TRY(reserve());
     for (const std::string& note : plan_.notes)
         context_.trace("config.json: " + note);
@@ -114,7 +118,7 @@ Result<void> Creation::boot_sandbox() {
     fault_point("create.after-monitor");
 
     connection_ = std::make_unique<MonitorConnection>(std::move(monitor.connection));
-    connection_->interrupted_by(interrupts_.fd());
+    connection_->interrupted_by(interrupts_->fd());
     auto request = connection_->service().createSandboxRequest();
     RUNVM_TRY(fill_sandbox_config(context_, plan_, container_.sandbox_id, request.initConfig()));
     RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "createSandbox"));

@@ -53,7 +53,8 @@ private:
 
     Context& context_;
     const CreateOptions& options_;
-    Interrupts interrupts_; ///< first in, last out: what is undone is undone before
+    /// From when there is something to undo. Last out: what is undone is undone before.
+    std::optional<Interrupts> interrupts_;
     bool stays_;
     bool reserved_ = false;
     bool finished_ = false;

@@ -11,6 +11,8 @@
 
 #include <capnp/message.h>
 
+#include <optional>
+
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -74,7 +76,7 @@ private:
 
     Context& context_;
     const ExecOptions& options_;
-    Interrupts interrupts_;
+    std::optional<Interrupts> interrupts_; ///< once there is something to undo
     state::Container container_;
     capnp::MallocMessageBuilder message_;
     oci::HostPlan plan_;
@@ -104,12 +106,15 @@ Result<void> Execution::begin() {
     RUNVM_ASSIGN(container_, load_running(context_, options_));
     RUNVM_TRY(plan());
     RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));
+    if (!options_.detach)
+        hold_signals();
+    interrupts_.emplace();
     if (plan_.terminal) {
         RUNVM_ASSIGN(terminal_, open_terminal(plan_.console_height, plan_.console_width));
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_ASSIGN(connection_, MonitorConnection::open(container_.sandbox_folder));
-    connection_->interrupted_by(interrupts_.fd());
+    connection_->interrupted_by(interrupts_->fd());
     // The guest starts the process while the shim is started here.
     RUNVM_ASSIGN(Entering entering, enter());
     context_.trace("exec: asked the guest");
@@ -166,8 +171,6 @@ Result<void> Execution::publish() {
 } // namespace
 
 Result<int> exec(Context& context, const ExecOptions& options) {
-    if (!options.detach)
-        hold_signals();
     Execution execution(context, options);
     RUNVM_TRY(execution.begin());
     RUNVM_TRY(execution.publish());

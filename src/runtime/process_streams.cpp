@@ -37,7 +37,9 @@ Result<ProcessStream> make_stream(int caller_fd, uint32_t process_fd, Direction 
 Result<Direction> preserved_direction(int fd) {
     std::string name = "preserved descriptor " + std::to_string(fd);
     struct stat info {};
-    if (::fstat(fd, &info) != 0)
+    // One that was there before us has come through execve; ours never do.
+    int flags = ::fcntl(fd, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0 || ::fstat(fd, &info) != 0)
         return Error(ErrorKind::invalid_argument, name + " is not open");
     if (S_ISFIFO(info.st_mode)) {
         int access = ::fcntl(fd, F_GETFL) & O_ACCMODE;

@@ -280,13 +280,11 @@ Result<Container> FilesystemStore::load(const std::string& id) {
     if (!config)
         return with_container(std::move(config).error(), id);
 
-    Container container;
-    container.id = id;
-    // A folder that a crash of the machine has emptied: half-made, by nobody who lives, so it can be deleted.
-    if (!text->has_value())
-        return container;
     path += std::string("/") + state_name;
-    RUNVM_ASSIGN(container, parse_state(**text, path));
+    // A crash of the machine can empty a folder, but whoever else did may have left a machine running.
+    if (!text->has_value())
+        return corrupted(path, "it is missing");
+    RUNVM_ASSIGN(Container container, parse_state(**text, path));
     if (container.id != id)
         return corrupted(path, "it is that of container " + container.id);
     // Without a config, a container is reserved but not saved yet.

@@ -92,6 +92,16 @@ load lib/common
     [[ ! -e $ROOT/$ID ]]
 }
 
+@test "delete: --force of what does not exist on a read-only filesystem is silent" {
+    only_runvm "runc complains, and succeeds"
+    mkdir "$FILE_DIR/read-only"
+    mount -t tmpfs -o ro tmpfs "$FILE_DIR/read-only"
+    capture "$RUNTIME" --root "$FILE_DIR/read-only" delete --force "$ID"
+    umount "$FILE_DIR/read-only"
+    assert_success
+    assert_equal "$STDERR" ""
+}
+
 @test "delete: wrong usage" {
     capture runtime delete
     assert_status 1

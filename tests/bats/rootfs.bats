@@ -83,6 +83,22 @@ load lib/common
     if ((STATUS == 1)); then assert_stdout_contains inside; fi
 }
 
+@test "rootfs: a link in /dev that is there stays, and is not written through" {
+    bundle true
+    own_rootfs
+    mkdir -p "$BUNDLE/rootfs/dev" "$BUNDLE/rootfs/etc"
+    ln -s /etc/target "$BUNDLE/rootfs/dev/stdin"
+    # Twice: the first run leaves links that lead into a /proc which is not mounted the second time.
+    edit '.mounts |= map(select(.destination | startswith("/dev") | not))'
+    local run
+    for run in 1 2; do
+        capture runtime run --bundle "$BUNDLE" "$ID"
+        assert_success
+    done
+    [[ ! -L $BUNDLE/rootfs/etc/target ]]
+    assert_equal "$(readlink "$BUNDLE/rootfs/dev/stdin")" /etc/target
+}
+
 @test "rootfs: mounts below it are part of it" {
     bundle sh -c 'cat /below/file; echo w >/below/written'
     own_rootfs

@@ -81,6 +81,15 @@ load lib/common
     [[ ! -e $ROOT/$ID ]]
 }
 
+@test "run: can be interrupted while it reads the bundle" {
+    bundle true
+    rm "$BUNDLE/config.json"
+    mkfifo "$BUNDLE/config.json"
+    capture timeout --kill-after=10 3 "$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 124 # by SIGTERM; 137 if that had not been enough
+    assert_gone "$ID"
+}
+
 @test "run: an id that is taken" {
     bundle sh -c "$FOREVER"
     create_container "$ID"

@@ -70,13 +70,29 @@ setup_file() {
     assert_stderr_contains "container does not exist"
 }
 
-@test "state: a folder without state is a creation that was cut off" {
+no_machine() { [[ -z $(monitor_pids)$(qemu_pids)$(virtiofsd_pids) ]]; }
+
+@test "state: a folder without state is reported, and delete --force clears it" {
     only_runvm
     mkdir "$ROOT/$ID"
-    assert_equal "$(status_of "$ID")" stopped
+    capture runtime state "$ID"
+    assert_status 1
+    assert_stderr_contains "$ID/state.json"
     capture runtime delete --force "$ID"
     assert_success
-    rm -rf "${ROOT:?}/$ID"
+    [[ ! -e $ROOT/$ID ]]
+}
+
+@test "state: a machine whose state is gone is ended by delete --force alone" {
+    only_runvm
+    run_forever "$ID"
+    rm "$ROOT/$ID/state.json"
+    capture runtime delete "$ID"
+    assert_status 1
+    [[ -n $(qemu_pids) ]]
+    capture runtime delete --force "$ID"
+    assert_success
+    wait_until 10 no_machine
 }
 
 # The state file is found by its look: the newest JSON in the container's folder that has its id.
@@ -109,8 +125,6 @@ restore_state() {
     assert_status 1
     assert_equal "$(status_of "$SHARED")" stopped
 }
-
-no_machine() { [[ -z $(monitor_pids)$(qemu_pids)$(virtiofsd_pids) ]]; }
 
 @test "state: a corrupted container is in list, and delete --force clears it" {
     only_runvm

@@ -107,6 +107,15 @@ TEST_F(Mounts, a_relative_destination_is_relative_to_the_root) {
     EXPECT_NE(error_with("/mounts/0/destination", nullptr), "");
 }
 
+TEST_F(Mounts, nothing_is_mounted_over_the_root) {
+    json_["mounts"] = list_of({{"destination", "/x/.."}, {"type", "tmpfs"}, {"source", "tmpfs"}});
+    auto result = plan();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind(), ErrorKind::unsupported);
+    EXPECT_NE(result.error().to_string().find("mounts[0].destination"), std::string::npos);
+    EXPECT_EQ(error_kind_with("/mounts/0/destination", "."), ErrorKind::unsupported);
+}
+
 TEST_F(Mounts, types_that_need_the_host_are_refused) {
     json_["mounts"] = list_of({{"destination", "/d"}, {"type", "ext4"}, {"source", "/dev/sda1"}});
     auto result = plan();

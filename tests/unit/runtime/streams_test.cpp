@@ -23,7 +23,10 @@ using testing::HasSubstr;
 // Puts a descriptor at number 3 for the time of a test.
 class AtThree {
 public:
-    explicit AtThree(int fd) : before_(::fcntl(3, F_DUPFD_CLOEXEC, 100)) { ::dup2(fd, 3); }
+    explicit AtThree(int fd) : before_(::fcntl(3, F_DUPFD_CLOEXEC, 100)) {
+        ::dup2(fd, 3);
+        ::fcntl(3, F_SETFD, 0); // as after execve, also if it was there already
+    }
     AtThree(const AtThree&) = delete;
     AtThree& operator=(const AtThree&) = delete;
     ~AtThree() {
@@ -92,6 +95,20 @@ TEST(ProcessStreams, WhatCannotBeRelayedIsRefusedByItsNumber) {
     os::Fd datagrams(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     AtThree at(datagrams.get());
     EXPECT_FALSE(make_streams(false, 1));
+}
+
+TEST(ProcessStreams, WhatWeOpenedOurselvesWasNotOpen) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    {
+        AtThree at(ends[0]);
+        ASSERT_EQ(::fcntl(3, F_SETFD, FD_CLOEXEC), 0);
+        auto checked = check_streams(false, 1);
+        ASSERT_FALSE(checked);
+        EXPECT_EQ(checked.error().to_string(), "preserved descriptor 3 is not open");
+    }
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 TEST(HostTerminal, HasTheSizeThatWasAskedFor) {

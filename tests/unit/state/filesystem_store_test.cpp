@@ -134,13 +134,12 @@ TEST_F(FilesystemStoreTest, AKilledCreatorLeavesAStoppedContainer) {
     EXPECT_EQ(entries(root()), 0U);
 }
 
-TEST_F(FilesystemStoreTest, AFolderWithoutStateIsHalfMade) {
+TEST_F(FilesystemStoreTest, AFolderWithoutStateMayHaveAMachineStill) {
     fs::create_directories(path("one"));
     auto container = store_->load("one");
-    ASSERT_TRUE(container.ok());
-    EXPECT_EQ(container->id, "one");
-    EXPECT_EQ(container->status, Status::creating);
-    EXPECT_EQ(effective_status(*container), Status::stopped);
+    ASSERT_FALSE(container.ok());
+    EXPECT_EQ(container.error().kind(), ErrorKind::corrupted);
+    EXPECT_THAT(container.error().to_string(), HasSubstr("state.json"));
     EXPECT_EQ(store_->reserve("one").error().kind(), ErrorKind::already_exists);
     EXPECT_TRUE(store_->lock("one").ok());
     EXPECT_TRUE(store_->remove("one").ok());
@@ -181,6 +180,7 @@ TEST_F(FilesystemStoreTest, ACorruptedStateIsReportedListedAndCleared) {
     put(sample_container("other"));
     put(sample_container("folder"));
     put(sample_container("noconfig"));
+    put(sample_container("gone"));
     overwrite("empty/state.json", "");
     std::string text = os::read_file(path("half/state.json")).value();
     overwrite("half/state.json", text.substr(0, text.size() / 2));
@@ -188,10 +188,12 @@ TEST_F(FilesystemStoreTest, ACorruptedStateIsReportedListedAndCleared) {
     fs::remove(path("folder/state.json"));
     fs::create_directory(path("folder/state.json"));
     fs::remove(path("noconfig/config.json"));
+    fs::remove(path("gone/state.json"));
     overwrite("file", "not a folder");
 
-    EXPECT_THAT(store_->list().value(), ElementsAre("empty", "folder", "good", "half", "noconfig", "other"));
-    for (const char* id : {"empty", "half", "other", "folder", "noconfig", "file"}) {
+    EXPECT_THAT(store_->list().value(),
+                ElementsAre("empty", "folder", "gone", "good", "half", "noconfig", "other"));
+    for (const char* id : {"empty", "half", "other", "folder", "noconfig", "gone", "file"}) {
         auto loaded = store_->load(id);
         ASSERT_FALSE(loaded.ok()) << id;
         EXPECT_EQ(loaded.error().kind(), ErrorKind::corrupted) << loaded.error().to_string();

@@ -136,8 +136,9 @@ interface Sandbox {
 }
 
 interface AttachedProcess {
-  wait @0 () -> (error :Common.Error, status :Common.ExitStatus);
+  wait @0 () -> (error :Common.Error, status :Common.ExitStatus, toldToEnd :Bool);
   # May be called before the process has been created or started. If the VM ends: signaled, 9.
+  # toldToEnd: somebody sent it a signal that ends processes, and may be waiting for that.
   signal @1 (signal :Int32) -> (error :Common.Error);
   winsize @2 (height :UInt16, width :UInt16) -> (error :Common.Error);
 }

@@ -45,6 +45,7 @@ public:
     std::map<channel::StreamId, uint32_t> streams; ///< to the descriptor's number in the process
     bool created = false;                          ///< the guest knows it
     uint32_t attached = 0;                         ///< shims
+    bool told_to_end = false;                      ///< by a signal
 
     bool ended() const { return exit_.has_value(); }
     const Exit& exit() const { return *exit_; }

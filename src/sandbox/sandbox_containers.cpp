@@ -2,6 +2,7 @@
 
 #include "sandbox/sandbox.h"
 
+#include "core/signals.h"
 #include "sandbox/agent_call.h"
 #include "state/store.h"
 
@@ -322,6 +323,8 @@ Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id
     request.setExecId(exec_id);
     request.setSignal(signal);
     request.setAll(all);
+    if (ends_by_default(signal))
+        (*process)->told_to_end = true;
     bool last_resort = signal == SIGKILL && exec_id.empty() && containers_.size() == 1;
     return tell(timer_, signal_timeout_ms, "signal", request.send())
         .then([this, last_resort](Result<void>&& answer) -> Promised<void> {

@@ -118,8 +118,10 @@ public:
         : sandbox_(sandbox), process_(std::move(process)) {}
 
     kj::Promise<void> wait(WaitContext context) override {
-        return process_->when_ended().then(
-            [this, context]() mutable { write_exit(process_->exit(), context.getResults().initStatus()); });
+        return process_->when_ended().then([this, context]() mutable {
+            write_exit(process_->exit(), context.getResults().initStatus());
+            context.getResults().setToldToEnd(process_->told_to_end);
+        });
     }
 
     kj::Promise<void> signal(SignalContext context) override {

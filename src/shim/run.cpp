@@ -1,6 +1,7 @@
 #include "shim/run.h"
 
 #include "channel/rpc_error.h"
+#include "core/signals.h"
 #include "os/file.h"
 #include "protocol/sandbox.capnp.h"
 #include "shim/exit.h"
@@ -79,22 +80,6 @@ private:
     bool leaving_ = false;
     kj::PromiseFulfillerPair<void> left_ = kj::newPromiseAndFulfiller<void>();
 };
-
-bool ends_by_default(int signal) {
-    switch (signal) {
-    case SIGCHLD:
-    case SIGCONT:
-    case SIGURG:
-    case SIGWINCH:
-    case SIGSTOP:
-    case SIGTSTP:
-    case SIGTTIN:
-    case SIGTTOU:
-        return false;
-    default:
-        return true;
-    }
-}
 
 Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::Fd caller, os::Fd pipe) {
     // The terminal's slave is no other's: it may be made non-blocking as it is.
@@ -240,8 +225,7 @@ Ending Shim::serve() {
                 auto status = answer.getStatus();
                 ending.signal = status.getSignaled() ? static_cast<int>(status.getValue()) : 0;
                 ending.code = status.getSignaled() ? 0 : static_cast<int>(status.getValue());
-                // Somebody wants it gone now.
-                patient_ = ending.signal != SIGKILL || status.getOomKilled();
+                patient_ = !answer.getToldToEnd();
                 return drain(status).attach(kj::mv(answer)).exclusiveJoin(kj::mv(left_.promise));
             },
             [this, &ending](kj::Exception&&) {

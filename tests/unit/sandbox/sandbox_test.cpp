@@ -272,6 +272,16 @@ TEST_F(SandboxTest, AProcessToWhichNoShimComesIsKilled) {
     EXPECT_THAT(script.calls, Contains(killed));
 }
 
+TEST_F(SandboxTest, KnowsOfAProcessThatItWasToldToEnd) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    for (int signal : {0, SIGWINCH, SIGCONT})
+        ASSERT_TRUE(wait(sandbox.signal("c1", "", signal, false)));
+    EXPECT_FALSE(sandbox.containers().at("c1").init->told_to_end);
+    ASSERT_TRUE(wait(sandbox.signal("c1", "", SIGTERM, false)));
+    EXPECT_TRUE(sandbox.containers().at("c1").init->told_to_end);
+}
+
 TEST_F(SandboxTest, TheMachinesDeathIsTheDeathOfItsProcesses) {
     ASSERT_TRUE(boot());
     create("c1");

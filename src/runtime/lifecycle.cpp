@@ -1,5 +1,6 @@
 // start, kill and delete: commands on a container that is there.
 
+#include "core/signals.h"
 #include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
@@ -37,11 +38,11 @@ void find_sandbox(const Context& context, state::Container& container) {
 }
 
 // A process that has ended in the guest goes on here as long as somebody has to read what it wrote
-// (shim/run.cpp): a signal is its shim's then. False if that has left.
+// (shim/run.cpp): a signal that would have ended it is its shim's then. False if that has left.
 Result<bool> signal_shim(const state::ProcessRef& shim, int signal) {
     os::Fd pidfd = open_process(shim);
-    if (!pidfd)
-        return false;
+    if (!pidfd || !ends_by_default(signal))
+        return static_cast<bool>(pidfd);
     // First one that leaves it time to end with the process's status.
     (void)os::send_signal(pidfd.get(), signal == SIGKILL ? SIGTERM : signal); // gone: as wanted
     if (signal == SIGKILL) {

@@ -99,7 +99,7 @@ Result<Rootfs::Place> Rootfs::make_parent(const std::string& path, LastLink last
             continue;
         }
         if (rest.empty()) {
-            os::Fd folder(::fcntl(here(), F_DUPFD_CLOEXEC, 0));
+            os::Fd folder = os::duplicate(here());
             if (!folder)
                 return system_error("duplicate a descriptor");
             return Place{std::move(folder), std::move(name)};

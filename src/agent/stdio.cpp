@@ -32,7 +32,7 @@ Result<std::pair<os::Fd, os::Fd>> make_pipe() {
 }
 
 Result<os::Fd> duplicate(int fd) {
-    os::Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    os::Fd copy = os::duplicate(fd);
     if (!copy)
         return system_error("duplicate a descriptor");
     return copy;

@@ -70,7 +70,7 @@ private:
     /// A port can be opened once, and closing it throws away what the host has sent: so it stays open, and a
     /// session gets a duplicate.
     kj::Own<kj::AsyncIoStream> wrap(const os::Fd& port) {
-        os::Fd copy(::fcntl(port.get(), F_DUPFD_CLOEXEC, 0));
+        os::Fd copy = os::duplicate(port.get());
         KJ_REQUIRE(copy.get() >= 0, "cannot duplicate a port", errno);
         return channel::wrap_port(event_port_, std::move(copy));
     }

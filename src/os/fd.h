@@ -1,6 +1,7 @@
 #pragma once
 // An owned file descriptor.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -34,5 +35,10 @@ public:
 private:
     int fd_ = -1;
 };
+
+/// dup(2) with O_CLOEXEC; empty, and errno set, if there is no more room or `fd` is not open.
+inline Fd duplicate(int fd) {
+    return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
 
 } // namespace runvm::os

@@ -23,6 +23,8 @@ namespace {
 
 // An exec takes milliseconds; one that takes this long hangs on a dead network filesystem.
 constexpr int exec_timeout_ms = 60'000;
+// A killed process ends at once, unless it waits for such a filesystem.
+constexpr int end_timeout_ms = 10'000;
 
 enum class Step : int { reset_signals, map_fd, set_limit, new_session, change_folder, execute };
 
@@ -314,11 +316,11 @@ Result<std::optional<ExitStatus>> wait_for_exit(int pidfd, int timeout_ms) {
     return std::optional<ExitStatus>(status);
 }
 
-void end_child(const Spawned& child, int timeout_ms) {
+void end_child(const Spawned& child) {
     if (!child.pidfd)
         return;
     (void)send_signal(child.pidfd.get(), SIGKILL); // gone already: as wanted
-    (void)wait_for_exit(child.pidfd.get(), timeout_ms);
+    (void)wait_for_exit(child.pidfd.get(), end_timeout_ms);
 }
 
 } // namespace runvm::os

@@ -68,8 +68,8 @@ Result<bool> wait_for_end(int pidfd, int timeout_ms);
 /// The same for a child, which is reaped: nothing if the time is over.
 Result<std::optional<ExitStatus>> wait_for_exit(int pidfd, int timeout_ms);
 
-/// SIGKILL for a child, which is reaped unless that takes longer than `timeout_ms`. Nothing happens when
-/// there is none, or when it has been reaped.
-void end_child(const Spawned& child, int timeout_ms);
+/// SIGKILL for a child, which is reaped unless that takes longer than 10 s. Nothing happens when there is
+/// none, or when it has been reaped.
+void end_child(const Spawned& child);
 
 } // namespace runvm::os

@@ -16,7 +16,6 @@ namespace runvm::runtime {
 namespace {
 
 constexpr uint32_t monitor_timeout_ms = 10000;
-constexpr int end_timeout_ms = 10000;
 
 } // namespace
 
@@ -217,9 +216,9 @@ Result<void> Creation::start() {
 
 void Creation::undo() {
     connection_.reset();
-    os::end_child(reaper_, end_timeout_ms);
-    os::end_child(shim_, end_timeout_ms);
-    os::end_child(init_.process, end_timeout_ms);
+    os::end_child(reaper_);
+    os::end_child(shim_);
+    os::end_child(init_.process);
     if (!reserved_)
         return;
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.

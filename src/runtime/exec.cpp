@@ -20,7 +20,6 @@ namespace runvm::runtime {
 namespace {
 
 constexpr uint32_t monitor_timeout_ms = 10000;
-constexpr int end_timeout_ms = 10000;
 
 Result<state::Container> load_running(Context& context, const ExecOptions& options) {
     RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
@@ -58,7 +57,7 @@ public:
     Execution(Context& context, const ExecOptions& options) : context_(context), options_(options) {}
     ~Execution() {
         if (!finished_)
-            os::end_child(shim_, end_timeout_ms);
+            os::end_child(shim_);
     }
     Execution(const Execution&) = delete;
     Execution& operator=(const Execution&) = delete;

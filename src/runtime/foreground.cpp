@@ -47,12 +47,12 @@ void copy_size(int master) {
 
 // Of this process's stdin and stdout; none where that is closed.
 os::StreamEnd own_end(int fd, int access) {
-    auto end = os::StreamEnd::shared(os::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), access);
+    auto end = os::StreamEnd::shared(os::duplicate(fd), access);
     return end ? *std::move(end) : os::StreamEnd();
 }
 
 Result<os::StreamEnd> end_of(const os::Fd& master) {
-    return os::StreamEnd::own(os::Fd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)));
+    return os::StreamEnd::own(os::duplicate(master.get()));
 }
 
 enum Watched { shim_end, signals, input, output, watched_count };

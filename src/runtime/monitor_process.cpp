@@ -19,7 +19,6 @@ namespace {
 constexpr int listen_fd_number = 3;
 constexpr int connection_fd_number = 4;
 
-constexpr int end_timeout_ms = 10000;
 constexpr size_t log_tail_bytes = 2048;
 constexpr const char* reaper_name = "/reaper";
 
@@ -48,7 +47,7 @@ Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sa
     state::ProcessRef reference = state::process_ref(reaper.pid);
     std::string text = std::to_string(reference.pid) + " " + std::to_string(reference.start_time) + "\n";
     if (auto written = os::write_file_atomically(sandbox_folder + reaper_name, text, 0600, false); !written) {
-        os::end_child(reaper, end_timeout_ms);
+        os::end_child(reaper);
         return std::move(written).error();
     }
     return StartedMonitor{std::move(reaper), std::move(ours)};

@@ -75,7 +75,7 @@ Result<void> Sandbox::carry(Process& process, std::vector<StreamEndpoint> stream
         os::Fd source;
         os::Fd sink;
         if (stream.direction == Direction::BOTH) {
-            source = os::Fd(::fcntl(stream.end.get(), F_DUPFD_CLOEXEC, 0));
+            source = os::duplicate(stream.end.get());
             if (!source)
                 return system_error("duplicate descriptor " + std::to_string(stream.fd) + " of the process");
             sink = std::move(stream.end);

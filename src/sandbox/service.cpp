@@ -35,7 +35,7 @@ kj::Promise<os::Fd> take_fd(protocol::Descriptor::Client descriptor) {
     auto promise = descriptor.getFd();
     return promise.then([descriptor = kj::mv(descriptor)](kj::Maybe<int> fd) mutable {
         KJ_IF_MAYBE (number, fd)
-            return os::Fd(::fcntl(*number, F_DUPFD_CLOEXEC, 0));
+            return os::duplicate(*number);
         return os::Fd();
     });
 }

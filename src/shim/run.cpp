@@ -99,13 +99,13 @@ Result<void> Shim::add_copy(const StreamOption& stream, bool from_process, os::F
 Result<void> Shim::open_streams() {
     for (const StreamOption& stream : options_.streams) {
         if (stream.direction == Direction::BOTH) {
-            os::Fd caller(::fcntl(stream.caller_fd, F_DUPFD_CLOEXEC, 0));
-            os::Fd pipe(::fcntl(stream.pipe_fd, F_DUPFD_CLOEXEC, 0));
+            os::Fd caller = os::duplicate(stream.caller_fd);
+            os::Fd pipe = os::duplicate(stream.pipe_fd);
             RUNVM_TRY(add_copy(stream, true, std::move(caller), std::move(pipe)));
         }
         bool from_process = stream.direction == Direction::FROM_PROCESS;
-        os::Fd caller(stream.direction == Direction::BOTH ? ::fcntl(stream.caller_fd, F_DUPFD_CLOEXEC, 0)
-                                                          : stream.caller_fd);
+        bool both = stream.direction == Direction::BOTH;
+        os::Fd caller = both ? os::duplicate(stream.caller_fd) : os::Fd(stream.caller_fd);
         RUNVM_TRY(add_copy(stream, from_process, std::move(caller), os::Fd(stream.pipe_fd)));
     }
     return {};

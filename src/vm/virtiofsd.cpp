@@ -43,7 +43,7 @@ Result<VirtiofsdKind> ask_kind(const std::string& path) {
     constexpr int timeout_ms = 10'000;
     RUNVM_ASSIGN(auto status, os::wait_for_exit(process.pidfd.get(), timeout_ms));
     if (!status) {
-        os::end_child(process, timeout_ms);
+        os::end_child(process);
         return Error(ErrorKind::timeout,
                      path + " --version did not end after " + std::to_string(timeout_ms) + " ms");
     }

@@ -33,7 +33,7 @@ inline FdPair make_sockets() {
 }
 
 inline os::Fd duplicate(const os::Fd& fd) {
-    return os::Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    return os::duplicate(fd.get());
 }
 
 inline uint8_t pattern(StreamId stream, uint64_t offset) {

@@ -11,13 +11,9 @@
 namespace runvm::os {
 namespace {
 
-Fd duplicate(const Fd& fd) {
-    return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-}
-
 TEST(StreamEnd, OfTheCallerDoesNotBlockAndStaysBlockingForTheCaller) {
     Pipe pipe;
-    auto end = StreamEnd::shared(duplicate(pipe.reader), O_RDONLY);
+    auto end = StreamEnd::shared(duplicate(pipe.reader.get()), O_RDONLY);
     ASSERT_TRUE(end);
     char byte;
     EXPECT_EQ(end->read(&byte, 1), -1);
@@ -43,7 +39,7 @@ TEST(StreamEnd, AMasterOfAPseudoterminalIsNotAnotherOne) {
     ASSERT_EQ(::unlockpt(master.get()), 0);
     Fd slave(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     ASSERT_TRUE(slave);
-    auto end = StreamEnd::shared(duplicate(master), O_WRONLY);
+    auto end = StreamEnd::shared(duplicate(master.get()), O_WRONLY);
     ASSERT_TRUE(end);
     ASSERT_EQ(end->write("x\n", 2), 2);
     char line[4] = {};
@@ -64,7 +60,7 @@ TEST(StreamEnd, OfOnesOwnShutsItsHalfDown) {
     int ends[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     Fd other(ends[1]);
-    Fd still_open(::fcntl(ends[0], F_DUPFD_CLOEXEC, 0));
+    Fd still_open = duplicate(ends[0]);
     auto end = StreamEnd::own(Fd(ends[0]));
     ASSERT_TRUE(end);
     end->close(SHUT_WR);

@@ -15,7 +15,7 @@ namespace {
 // As the ends are that a caller has given us.
 ByteFlow flow_between(const os::Fd& from, const os::Fd& to) {
     auto end = [](const os::Fd& fd, int access) {
-        return *os::StreamEnd::shared(os::Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)), access);
+        return *os::StreamEnd::shared(os::duplicate(fd.get()), access);
     };
     return {end(from, O_RDONLY), end(to, O_WRONLY)};
 }

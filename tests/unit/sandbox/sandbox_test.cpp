@@ -1,6 +1,7 @@
 // The sandbox's state machine against a fake machine and a fake agent.
 
 #include "../support/fake_guest.h"
+#include "../support/few_descriptors.h"
 
 #include "sandbox/sandbox.h"
 
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -201,16 +201,12 @@ TEST_F(SandboxTest, ATwoWayStreamThatCannotBeDuplicatedIsNamed) {
     os::Fd other(ends[1]);
     std::vector<StreamEndpoint> streams;
     streams.push_back({7, protocol::StreamBinding::Direction::BOTH, os::Fd(ends[0])});
-    rlimit limit{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
-    auto lowest_free = static_cast<rlim_t>(os::Fd(::dup(STDERR_FILENO)).get());
-    rlimit none_free{lowest_free, limit.rlim_max};
     capnp::MallocMessageBuilder message;
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_free), 0);
+    auto none_free = std::make_unique<test::FewDescriptors>(0);
     auto creating =
         sandbox.create_container("c1", message.initRoot<protocol::Container>(), {}, std::move(streams));
     io.waitScope.poll();
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    none_free.reset();
     auto created = wait(kj::mv(creating));
     ASSERT_FALSE(created);
     EXPECT_THAT(created.error().to_string(), HasSubstr("descriptor 7"));

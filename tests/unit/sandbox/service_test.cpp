@@ -1,12 +1,12 @@
 // The monitor's socket.
 
 #include "../support/fake_guest.h"
+#include "../support/few_descriptors.h"
 
 #include "sandbox/service.h"
 
 #include <capnp/rpc-twoparty.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -38,13 +38,8 @@ protected:
 
     /// Runs the server while the process may have only `count` descriptors more.
     void accept_with_free_descriptors(rlim_t count) {
-        rlimit limit{};
-        ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
-        auto lowest_free = static_cast<rlim_t>(os::Fd(::dup(STDERR_FILENO)).get());
-        rlimit few_free{lowest_free + count, limit.rlim_max};
-        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few_free), 0);
+        test::FewDescriptors few(count);
         io.waitScope.poll();
-        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
     }
 
     void expect_an_answer(os::Fd caller) {

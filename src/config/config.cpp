@@ -26,8 +26,9 @@ struct Fault {
     std::string what;
 };
 
-/// A part of the file, which may be long and hold any characters, for a message of one line.
+/// A part of the raised text, which may be long and hold any characters, for a message of one line.
 std::string excerpt(std::string text) {
+    text = lowered(text);
     if (text.size() > max_excerpt_length) {
         size_t end = max_excerpt_length;
         while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) // not within a character of UTF-8
@@ -52,6 +53,13 @@ std::string found(const toml::node& node) {
             text << toml::toml_formatter(value, toml::format_flags::allow_unicode_strings);
     });
     return excerpt(text.str());
+}
+
+std::optional<std::string> text_of(const toml::node& node) {
+    auto text = node.value_exact<std::string>();
+    if (!text)
+        return std::nullopt;
+    return lowered(*text);
 }
 
 /// Takes the keys of the table out of the document, and collects what is wrong with it.
@@ -87,7 +95,7 @@ private:
     }
 
     void take(const Key& key, const TextField& field, const toml::node& node) {
-        auto text = node.value_exact<std::string>();
+        auto text = text_of(node);
         if (!text || !field.rule.accepts(*text))
             return refuse(key, node);
         field.of(config_) = *text;
@@ -99,7 +107,7 @@ private:
             return refuse(key, node);
         std::vector<std::string> items;
         for (const toml::node& element : *array) {
-            auto item = element.value_exact<std::string>();
+            auto item = text_of(element);
             if (!item || !field.item_rule.accepts(*item))
                 return refuse(key, element);
             items.push_back(*item);
@@ -155,17 +163,17 @@ private:
     std::vector<Fault> faults_;
 };
 
-Error fault_error(const std::string& name, toml::source_index line, const std::string& what) {
+Error fault_error(const std::string& name, size_t line, const std::string& what) {
     return {ErrorKind::invalid_argument, name + ":" + std::to_string(line) + ": " + what};
 }
 
 } // namespace
 
 Result<Config> parse(const std::string& text, const std::string& name) {
-    if (auto line = line_of_misplaced_character(text))
-        return fault_error(
-            name, *line, "characters other than ASCII are allowed in comments and strings of one line only");
-    toml::parse_result document = toml::parse(text, name);
+    if (auto line = line_of_plane_16(text))
+        return fault_error(name, *line,
+                           "characters from U+100000 on, which are of private use, are not allowed");
+    toml::parse_result document = toml::parse(raised(text), name);
     if (!document) {
         const toml::parse_error& error = document.error();
         return fault_error(name, error.source().begin.line, excerpt(std::string(error.description())));

@@ -174,24 +174,33 @@ TEST(ConfigTest, SaysWhereTheSyntaxIsWrong) {
     EXPECT_THAT(error_of("[store]\ntype = \"\xff\"\n"), StartsWith("config.toml:2: "));
 }
 
-TEST(ConfigTest, CharactersAboveAsciiHaveTheirPlaces) {
-    std::string accent = "\xc3\xa9";
-    EXPECT_EQ(parse("\xef\xbb\xbf# " + accent + "\n[paths]\nrun = \"/" + accent + "\\\"" + accent + "\" #'" +
-                        accent + "\ncache = '/" + accent + "\\' # " + accent,
-                    "config.toml")
-                  ->paths.run,
-              "/" + accent + "\"" + accent);
-    for (const std::string& line :
-         {"run = " + accent, accent + " = 1", "run = '/'" + accent, "run = \"/\\\\\"" + accent,
-          "run = \"\"\"/" + accent + "\"\"\"", "run = \"\"\"/\"\"\"\"\"" + accent, "run = '''/'''''" + accent,
-          "run = '''/\\'''" + accent, "run = \"\"" + accent, "run =+\"" + accent + "\"",
-          "run = x\"" + accent + "\""})
-        EXPECT_THAT(error_of("[paths]\n" + line),
-                    StartsWith("config.toml:2: characters other than ASCII are allowed in comments and "
-                               "strings of one line only"))
-            << line;
-    // An unfinished string ends with its line.
-    EXPECT_THAT(error_of("[paths]\nrun = \"/x\n" + accent), StartsWith("config.toml:3: characters other"));
+TEST(ConfigTest, CharactersAboveAsciiMayStandWhereTomlAllowsThem) {
+    // Of two, three and four bytes; U+1680 is white space to toml++.
+    for (const char* character : {"\xc3\xa9", "\xe1\x9a\x80", "\xef\xbf\xbd", "\xf0\x9f\x98\x80"}) {
+        std::string accent = character;
+        for (const std::string& text :
+             {"\"/" + accent + "\" # " + accent, "'/" + accent + "'", "\"\"\"/" + accent + "\"\"\""}) {
+            auto config = parse("\xef\xbb\xbf# " + accent + "\n[paths]\nrun = " + text, "config.toml");
+            ASSERT_TRUE(config.ok()) << text << config.error().message();
+            EXPECT_EQ(config->paths.run, "/" + accent);
+        }
+        for (const std::string& line :
+             {"run = " + accent, accent + " = 1", "run = '/'" + accent, "run = '''/'''''" + accent,
+              "run =+\"" + accent + "\"", "run = +x''=" + accent + "''" + accent})
+            EXPECT_THAT(error_of("[paths]\n" + line), StartsWith("config.toml:2: ")) << line;
+        EXPECT_THAT(error_of("[paths]\nrun = '" + accent + "'"), HasSubstr(accent));
+        EXPECT_THAT(error_of("'" + accent + "' = 1"), HasSubstr("unknown key " + accent + ";"));
+    }
+    EXPECT_EQ(parse(R"(paths.run = "/\u00e9")", "config.toml")->paths.run, "/\xc3\xa9");
+}
+
+TEST(ConfigTest, WhatIsNoUtf8IsRefused) {
+    for (const char* bytes : {"\x80", "\xc3", "\xc1\x81", "\xe1\x9a", "\xe0\x81\x81", "\xed\xa0\x80", "\xff"})
+        EXPECT_THAT(error_of("[paths]\nrun = \"/" + std::string(bytes) + "\""), StartsWith("config.toml:2: "))
+            << testing::PrintToString(bytes);
+    for (const char* character : {"\xf4\x80\x83\xa9", "\\U001000E9"})
+        EXPECT_THAT(error_of("[paths]\nrun = \"/" + std::string(character) + "\""),
+                    StartsWith("config.toml:2: characters from U+100000 on"));
 }
 
 TEST(ConfigTest, EveryKeyRefusesOtherTypesAndBadValues) {

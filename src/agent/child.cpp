@@ -5,6 +5,7 @@
 #include "agent/protected_paths.h"
 #include "agent/syscalls.h"
 #include "agent/terminal.h"
+#include "hooks/run.h"
 #include "os/file.h"
 #include "os/mounts.h"
 
@@ -155,6 +156,23 @@ Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter,
     return setup.prepare(descriptors, terminal ? terminal.get() : -1);
 }
 
+// With all that the process itself is about to have, as in runc.
+Result<void> run_start_hooks(protocol::Container::Reader container, const ProcessSetup& setup) {
+    std::vector<hooks::Hook> list;
+    for (auto hook : container.getStartHooks()) {
+        hooks::Hook copy{hook.getPath().cStr(), {}, setup.environment(), hook.getTimeoutS()};
+        for (auto arg : hook.getArgs())
+            copy.args.emplace_back(arg.cStr());
+        if (hook.getHasEnv()) {
+            copy.env->clear();
+            for (auto entry : hook.getEnv())
+                copy.env->emplace_back(entry.cStr());
+        }
+        list.push_back(std::move(copy));
+    }
+    return hooks::run("startContainer", list, container.getHookState().cStr(), {});
+}
+
 Result<void> run_container(ContainerChild& child, SetupReporter& reporter, ProcessDescriptors& descriptors) {
     ProcessSetup setup(child.container.getProcess(), child.container.getPersonality());
     obey_signals();
@@ -163,6 +181,8 @@ Result<void> run_container(ContainerChild& child, SetupReporter& reporter, Proce
     if (!reporter.wait_for_start())
         ::_exit(failed_exit_code);
     restore_signals();
+    RUNVM_TRY(setup.restrict());
+    RUNVM_TRY(run_start_hooks(child.container, setup));
     return setup.execute();
 }
 
@@ -175,6 +195,7 @@ Result<void> run_exec(ExecChild& child, SetupReporter& reporter, ProcessDescript
     RUNVM_ASSIGN(os::Fd terminal, make_terminal(child.process, root.get(), reporter));
     RUNVM_TRY(setup.prepare(descriptors, terminal ? terminal.get() : -1));
     RUNVM_TRY(reporter.send_ready());
+    RUNVM_TRY(setup.restrict());
     return setup.execute();
 }
 

@@ -203,16 +203,18 @@ Result<void> ProcessSetup::find_command() {
     return {};
 }
 
+Result<void> ProcessSetup::restrict() {
+    if (!process_.getNoNewPrivileges())
+        return {}; // loaded before the process gave up its privileges
+    return load_seccomp();
+}
+
 Error ProcessSetup::execute() {
     std::vector<std::string> args;
     for (auto arg : process_.getArgs())
         args.emplace_back(arg.cStr());
     std::vector<char*> argv = pointers_to(args);
     std::vector<char*> envp = pointers_to(environment_);
-    // As late as possible, so that the profile need not allow what the set-up does.
-    if (process_.getNoNewPrivileges())
-        if (Result<void> loaded = load_seccomp(); !loaded)
-            return std::move(loaded).error();
     ::execve(executable_.c_str(), argv.data(), envp.data());
     return execve_error(executable_, errno);
 }

@@ -28,8 +28,15 @@ public:
 
     Result<void> prepare(ProcessDescriptors& descriptors, int terminal);
 
-    /// Loads what must be loaded last and executes: returns only with an error.
+    /// Loads the seccomp program where that must be last: as late as possible, so that the profile need not
+    /// allow what the set-up does.
+    Result<void> restrict();
+
+    /// Returns only with an error.
     Error execute();
+
+    /// The process's, once it is prepared.
+    const std::vector<std::string>& environment() const { return environment_; }
 
 private:
     Result<void> set_scheduling();

@@ -117,6 +117,7 @@ Result<HostPlan> plan_container(const std::string& text, const std::string& name
     check_fields(root, "");
     read_version(root["ociVersion"], plan);
     read_annotations(root["annotations"], plan);
+    plan.hooks = read_hooks(root["hooks"]);
     read_root(root["root"], real_bundle, container, plan);
     read_mounts(root["mounts"], real_bundle, container, plan);
     read_linux(root, container, plan);

@@ -4,6 +4,7 @@
 // is refused with a sentence that names it, or is in the table of fields without effect (oci/fields.h).
 
 #include "core/result.h"
+#include "oci/hooks.h"
 #include "protocol/common.capnp.h"
 
 #include <cstdint>
@@ -39,6 +40,7 @@ struct HostPlan {
     std::map<std::string, std::string> annotations;
     std::string cgroups_path;
     std::vector<HostNamespace> namespaces;
+    Hooks hooks;
     std::vector<ShareSource> shares; ///< the rootfs first
     bool terminal = false;
     uint16_t console_height = 0;

@@ -98,6 +98,10 @@ void Log::debug(std::string_view message) {
         write("debug", message);
 }
 
+void Log::warning(std::string_view message) {
+    write("warning", message);
+}
+
 void Log::error(std::string_view message) {
     write("error", message);
     if (!file_)

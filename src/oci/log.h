@@ -3,8 +3,8 @@
 // it.
 //
 // One error, one line: Podman reads the whole file as one JSON object, and containerd gives up at a line that
-// is not JSON. So without --debug nothing but the error is written. (spdlog would be two shared libraries for
-// one line.)
+// is not JSON. So without --debug nothing but the error, and what a hook fails with afterwards, is written.
+// (spdlog would be two shared libraries for one line.)
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -29,6 +29,8 @@ public:
 
     /// Written with --debug only.
     void debug(std::string_view message);
+    /// One line to the log, of what the command goes on after.
+    void warning(std::string_view message);
     /// One line to the log; where that is a file, the bare message also goes to stderr.
     void error(std::string_view message);
 

@@ -12,4 +12,8 @@ namespace runvm::os {
 /// below it if `recursive`.
 Result<Fd> clone_tree(const std::string& path, bool recursive);
 
+/// The same of the root of another process, with what is mounted below it there. (open_tree clones mounts of
+/// the caller's own mount namespace only.)
+Result<Fd> clone_root_of(int pidfd);
+
 } // namespace runvm::os

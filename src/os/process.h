@@ -33,8 +33,10 @@ struct SpawnSpec {
     std::vector<std::pair<int, int>> fds;
     uint64_t clone_flags = 0; ///< CLONE_NEW* of clone3(2)
     int pid_namespace = -1;   ///< an open pid namespace, of the caller's own or a descendant, to be born in
-    bool new_session = false; ///< setsid: out of reach of the caller's terminal and process group
-    std::string cwd;          ///< empty: the caller's
+    int namespaces_of = -1; ///< pidfd of a process whose `joined_namespaces` it enters, pid namespaces aside
+    int joined_namespaces = 0; ///< CLONE_NEW* of setns(2)
+    bool new_session = false;  ///< setsid: out of reach of the caller's terminal and process group
+    std::string cwd;           ///< empty: the caller's
     std::vector<ResourceLimit> rlimits;
 };
 

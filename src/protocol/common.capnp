@@ -155,7 +155,7 @@ struct IdMapping {
 }
 
 struct Container {
-  # config.md and config-linux.md, less what the host keeps for itself (hooks of the host, cgroupsPath, annotations).
+  # config.md and config-linux.md, less what the host keeps for itself (its hooks, cgroupsPath, annotations).
   rootfsShare @0 :Text;        # the share's name
   rootfsReadonly @1 :Bool;
   rootfsPropagation @2 :UInt64; # MS_*, 0: none asked for
@@ -175,6 +175,17 @@ struct Container {
   monotonicOffsetNs @16 :Int64;
   boottimeOffsetNs @17 :Int64;
   sessionKeyring @18 :Text;    # its name, which all processes of the container join; empty: none of its own
+  startHooks @19 :List(Hook);  # run by the container's process before its execve, with its rights
+  hookState @20 :Text;         # what they get on stdin (runtime.md, "State")
+}
+
+struct Hook {
+  # config.md, "POSIX-platform Hooks". The path is absolute, in the container.
+  path @0 :Text;
+  args @1 :List(Text);
+  env @2 :List(Text);
+  hasEnv @3 :Bool;             # false: the process's own environment
+  timeoutS @4 :UInt32;         # 0: no limit
 }
 
 struct ExitStatus {

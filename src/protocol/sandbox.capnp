@@ -114,7 +114,8 @@ interface Sandbox {
   # The connection that makes the first container owns the sandbox until it calls commit: should it break
   # before, the sandbox ends (a create that was killed leaves nothing).
   commit @7 (id :Text) -> (error :Common.Error);
-  startContainer @8 (id :Text) -> (error :Common.Error);
+  startContainer @8 (id :Text, hooksMs :UInt32) -> (error :Common.Error);
+  # hooksMs: how long its startHooks may take, on top of what any call to the guest may.
   deleteContainer @9 (id :Text) -> (error :Common.Error);
   statusContainer @10 (id :Text) -> (error :Common.Error, status :ContainerStatus);
   enterContainer @11 (id :Text, execId :Text, process :Common.Process, cgroup :Text) -> (error :Common.Error);

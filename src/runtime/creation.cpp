@@ -5,10 +5,12 @@
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
 #include "runtime/foreground.h"
+#include "runtime/late_hooks.h"
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "vm/network/links.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -16,6 +18,26 @@ namespace runvm::runtime {
 namespace {
 
 constexpr uint32_t monitor_timeout_ms = 10000;
+
+// Of its process, as it sees it: the container has a pid namespace of its own.
+constexpr pid_t pid_in_container = 1;
+
+void fill_start_hooks(const std::vector<oci::Hook>& hooks, protocol::Container::Builder container) {
+    auto fill = [](const std::vector<std::string>& texts, capnp::List<capnp::Text>::Builder out) {
+        for (unsigned i = 0; i < out.size(); ++i)
+            out.set(i, texts[i]);
+    };
+    auto list = container.initStartHooks(static_cast<unsigned>(hooks.size()));
+    for (unsigned i = 0; i < list.size(); ++i) {
+        const oci::Hook& hook = hooks[i];
+        list[i].setPath(hook.path);
+        fill(hook.args, list[i].initArgs(static_cast<unsigned>(hook.args.size())));
+        list[i].setHasEnv(hook.env.has_value());
+        if (hook.env)
+            fill(*hook.env, list[i].initEnv(static_cast<unsigned>(hook.env->size())));
+        list[i].setTimeoutS(hook.timeout_s);
+    }
+}
 
 } // namespace
 
@@ -62,6 +84,7 @@ Result<void> Creation::create() {
         return explain(std::move(started).error());
     context_.trace("create: started the shims");
     fault_point("create.after-shim");
+    RUNVM_TRY(run_early_hooks());
     if (auto created = create_in_guest(); !created)
         return explain(std::move(created).error());
     context_.trace("create: the guest has made the container");
@@ -96,6 +119,8 @@ Result<void> Creation::read_bundle() {
     container_.sandbox_id = options_.id;
     container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
     container_.config = std::move(text);
+    fill_start_hooks(plan_.hooks.start_container, container);
+    container.setHookState(oci::hook_state(container_, "created", pid_in_container));
     return {};
 }
 
@@ -161,10 +186,30 @@ void Creation::trace_links() const {
                        " of the container's namespace is not taken over yet: issue 4");
 }
 
+// Before the rootfs is the root of the shims' namespaces, and is shared with the guest.
+Result<void> Creation::run_early_hooks() {
+    if (!plan_.hooks.before_root_changes())
+        return {};
+    hooks::Place host{.cwd = container_.bundle, .interrupts_fd = interrupts_->fd()};
+    std::string state = oci::hook_state(container_, "creating", shim_.pid);
+    RUNVM_TRY(hooks::run("prestart", plan_.hooks.prestart, state, host));
+    RUNVM_TRY(hooks::run("createRuntime", plan_.hooks.create_runtime, state, host));
+
+    std::string path = "/proc/" + std::to_string(init_.process.pid) + "/ns/pid";
+    RUNVM_ASSIGN(os::Fd pid_namespace, os::open_file(path, O_RDONLY));
+    hooks::Place inside{container_.rootfs, init_.process.pidfd.get(), pid_namespace.get(), interrupts_->fd()};
+    RUNVM_TRY(hooks::run("createContainer", plan_.hooks.create_container,
+                         oci::hook_state(container_, "creating", pid_in_container), inside));
+    context_.trace("create: the hooks have run");
+    return release(init_);
+}
+
 Result<void> Creation::create_in_guest() {
     protocol::Sandbox::Client sandbox = connection_->sandbox(); // one: it keeps what it is offered
     RUNVM_TRY(offer_streams(*connection_, sandbox, {options_.id, ""}, streams_));
-    RUNVM_TRY(offer_shares(*connection_, sandbox, options_.id, plan_.shares));
+    bool root_changed = plan_.hooks.before_root_changes();
+    RUNVM_TRY(offer_shares(*connection_, sandbox, options_.id, plan_.shares,
+                           root_changed ? init_.process.pidfd.get() : -1));
     auto request = sandbox.createContainerRequest();
     request.setId(options_.id);
     request.setContainer(message_.getRoot<protocol::Container>().asReader());
@@ -205,13 +250,11 @@ Result<void> Creation::start() {
     auto lock = context_.store->lock(options_.id);
     if (!lock)
         return std::move(lock).error();
-    auto request = connection_->sandbox().startContainerRequest();
-    request.setId(options_.id);
-    RUNVM_TRY(connection_->tell(
-        request.send(), context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms, "startContainer"));
+    RUNVM_TRY(start_in_guest(context_, *connection_, options_.id, plan_.hooks));
     context_.trace("start: the process runs");
     container_.status = state::Status::running;
-    return context_.store->save(container_);
+    RUNVM_TRY(context_.store->save(container_));
+    return run_poststart(container_, plan_.hooks);
 }
 
 void Creation::undo() {
@@ -226,6 +269,8 @@ void Creation::undo() {
     if (pid_file_written_ && !options_.pid_file.empty())
         ::unlink(options_.pid_file.c_str());
     (void)context_.store->remove(options_.id);
+    if (init_.process.pid != 0)
+        run_poststop(context_, container_, plan_.hooks);
 }
 
 // A monitor that ended can say why only in its log.

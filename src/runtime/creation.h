@@ -44,6 +44,7 @@ private:
     Result<void> reserve();
     Result<void> boot_sandbox();
     Result<void> start_shims();
+    Result<void> run_early_hooks();
     /// Says in the debug log what the guest does not have of the container's network namespace.
     void trace_links() const;
     Result<void> create_in_guest();

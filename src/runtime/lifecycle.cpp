@@ -4,6 +4,7 @@
 #include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
+#include "runtime/late_hooks.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
 #include "runtime/termination.h"
@@ -26,6 +27,10 @@ constexpr int leave_timeout_ms = 1000;
 
 Error not_running() {
     return {ErrorKind::process_finished, "container not running"};
+}
+
+Error has_stopped() {
+    return {ErrorKind::wrong_state, "cannot start a container that has stopped"};
 }
 
 // A create that is under way, or was killed early, has written down its id only; and of a container whose
@@ -61,7 +66,11 @@ Result<void> clear(Context& context, state::Container container) {
     fault_point("delete.after-kill");
     RUNVM_TRY(end_process(container.shim));
     RUNVM_TRY(end_shim_init(container.shim_init));
-    return context.store->remove(container.id);
+    RUNVM_TRY(context.store->remove(container.id));
+    // A config.json that cannot be read any more has none.
+    if (auto hooks = oci::hooks_of(container.config))
+        run_poststop(context, container, *hooks);
+    return {};
 }
 
 // The lock of a container that shall go, whatever another command is doing with it: that one fails as soon as
@@ -101,7 +110,7 @@ Result<void> start(Context& context, const std::string& id) {
     case state::Status::created:
         break;
     case state::Status::stopped:
-        return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
+        return has_stopped();
     case state::Status::running:
         return Error(ErrorKind::wrong_state, "cannot start an already running container");
     default:
@@ -110,24 +119,33 @@ Result<void> start(Context& context, const std::string& id) {
     }
     fault_point("start.before");
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
-    auto request = connection->sandbox().startContainerRequest();
-    request.setId(id);
-    auto started = connection->tell(
-        request.send(), context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms, "startContainer");
+    RUNVM_ASSIGN(oci::Hooks hooks, oci::hooks_of(container.config));
+    auto started = start_in_guest(context, *connection, id, hooks);
     context.trace("start: the guest has answered");
     fault_point("start.after-rpc");
-    // A start that was killed before it could write this down: the process runs all the same.
-    bool runs_already = !started && started.error().kind() == ErrorKind::wrong_state;
-    if (started || runs_already) {
+    if (started) {
         container.status = state::Status::running;
         RUNVM_TRY(context.store->save(container));
+        auto ran = run_poststart(container, hooks);
+        connection.reset(); // one event loop a thread
+        if (!ran)
+            (void)kill(context, id, SIGKILL, false); // ended by itself: as wanted
+        return ran;
     }
-    if (runs_already)
+    switch (started.error().kind()) {
+    case ErrorKind::wrong_state: // of a start that was killed before it could write this down
+        container.status = state::Status::running;
+        RUNVM_TRY(context.store->save(container));
         return Error(ErrorKind::wrong_state, "cannot start an already running container");
-    bool has_ended = !started && state::effective_status(container) == state::Status::stopped;
-    if (has_ended || (!started && started.error().kind() == ErrorKind::process_finished))
-        return Error(ErrorKind::wrong_state, "cannot start a container that has stopped");
-    return started;
+    case ErrorKind::process_finished:
+        return has_stopped();
+    case ErrorKind::unavailable:
+        if (state::effective_status(container) == state::Status::stopped)
+            return has_stopped();
+        return started;
+    default:
+        return started;
+    }
 }
 
 Result<void> kill(Context& context, const std::string& id, int signal, bool all) {

@@ -25,10 +25,12 @@ private:
 };
 
 Result<void> fill_shares(std::span<const oci::ShareSource> sources,
-                         capnp::List<protocol::Share>::Builder shares) {
+                         capnp::List<protocol::Share>::Builder shares, int root_of) {
     for (unsigned i = 0; i < sources.size(); ++i) {
         const oci::ShareSource& source = sources[i];
-        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
+        bool is_root = i == 0 && root_of >= 0;
+        RUNVM_ASSIGN(os::Fd tree,
+                     is_root ? os::clone_root_of(root_of) : os::clone_tree(source.path, source.recursive));
         shares[i].setName(source.name);
         shares[i].setTree(kj::heap<Descriptor>(std::move(tree)));
         shares[i].setReadonly(source.readonly);
@@ -55,14 +57,17 @@ Result<void> offer_streams(MonitorConnection& connection, protocol::Sandbox::Cli
 }
 
 Result<void> offer_shares(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,
-                          const std::string& container, std::span<const oci::ShareSource> sources) {
+                          const std::string& container, std::span<const oci::ShareSource> sources,
+                          int root_of) {
     while (!sources.empty()) {
         size_t count = std::min(sources.size(), shares_per_message);
         auto request = sandbox.addDescriptorsRequest();
         request.setId(container);
-        RUNVM_TRY(fill_shares(sources.first(count), request.initShares(static_cast<unsigned>(count))));
+        RUNVM_TRY(
+            fill_shares(sources.first(count), request.initShares(static_cast<unsigned>(count)), root_of));
         RUNVM_TRY(connection.tell(request.send(), monitor_timeout_ms, call_name));
         sources = sources.subspan(count);
+        root_of = -1;
     }
     return {};
 }

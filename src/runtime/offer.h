@@ -23,8 +23,10 @@ struct ProcessName {
 Result<void> offer_streams(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,
                            const ProcessName& process, std::vector<ProcessStream>& streams);
 
-/// A detached copy of each tree. An error names what cannot be shared.
+/// A detached copy of each tree; the rootfs, which is the first one, is the root of the process that the
+/// pidfd `root_of` is of, unless that is -1. An error names what cannot be shared.
 Result<void> offer_shares(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,
-                          const std::string& container, std::span<const oci::ShareSource> sources);
+                          const std::string& container, std::span<const oci::ShareSource> sources,
+                          int root_of);
 
 } // namespace runvm::runtime

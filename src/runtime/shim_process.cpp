@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unistd.h>
 
 namespace runvm::runtime {
 
@@ -16,7 +17,8 @@ namespace {
 // Descriptors of `runvm-shim init`. Later exec shims find the pipe's write end through /proc/<init>/fd.
 constexpr int init_alive_fd = 3;
 constexpr int init_ready_fd = 4;
-constexpr int init_first_join_fd = 5;
+constexpr int init_hold_fd = 5;
+constexpr int init_first_join_fd = 6;
 
 constexpr uint64_t report_max_bytes = 4096;
 
@@ -33,12 +35,21 @@ Result<Pipe> make_pipe() {
 }
 
 // A shim closes the pipe when it is ready, or writes why it cannot be.
-Result<void> await_ready(Pipe& ready) {
-    ready.writer.reset();
-    RUNVM_ASSIGN(std::string report, os::read_fd(ready.reader.get(), "the shim's report", report_max_bytes));
+Result<void> await_ready(const os::Fd& reader) {
+    RUNVM_ASSIGN(std::string report, os::read_fd(reader.get(), "the shim's report", report_max_bytes));
     if (!report.empty())
         return Error(ErrorKind::internal, "runvm-shim: " + report);
     return {};
+}
+
+Result<void> await_bound(const os::Fd& reader) {
+    char first = 0;
+    ssize_t count = ::read(reader.get(), &first, 1);
+    if (count == 1 && first == shim::bound)
+        return {};
+    RUNVM_ASSIGN(std::string report, os::read_fd(reader.get(), "the shim's report", report_max_bytes));
+    return Error(ErrorKind::internal,
+                 "runvm-shim: " + std::string(&first, static_cast<size_t>(count == 1)) + report);
 }
 
 } // namespace
@@ -46,6 +57,7 @@ Result<void> await_ready(Pipe& ready) {
 Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan) {
     RUNVM_ASSIGN(Pipe alive, make_pipe());
     RUNVM_ASSIGN(Pipe ready, make_pipe());
+    Pipe hold;
 
     shim::InitOptions options;
     options.rootfs = plan.rootfs;
@@ -55,6 +67,11 @@ Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& p
     os::SpawnSpec spec;
     spec.clone_flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
     spec.fds = {{alive.reader.get(), init_alive_fd}, {ready.writer.get(), init_ready_fd}};
+    if (plan.hooks.before_root_changes()) {
+        RUNVM_ASSIGN(hold, make_pipe());
+        options.hold_fd = init_hold_fd;
+        spec.fds.emplace_back(hold.reader.get(), init_hold_fd);
+    }
     std::vector<os::Fd> joined;
     for (const oci::HostNamespace& space : plan.namespaces) {
         if (space.path.empty()) {
@@ -80,8 +97,21 @@ Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& p
     StartedInit init;
     RUNVM_ASSIGN(init.process, os::spawn(spec));
     init.alive = std::move(alive.writer);
-    RUNVM_TRY(await_ready(ready));
+    ready.writer.reset();
+    if (!hold.writer) {
+        RUNVM_TRY(await_ready(ready.reader));
+        return init;
+    }
+    RUNVM_TRY(await_bound(ready.reader));
+    init.ready = std::move(ready.reader);
+    init.hold = std::move(hold.writer);
     return init;
+}
+
+Result<void> release(StartedInit& init) {
+    RUNVM_TRY(os::write_all(init.hold.get(), "\n", "the shim's init"));
+    init.hold.reset();
+    return await_ready(init.ready);
 }
 
 Result<StartedInit> open_shim_init(const state::ProcessRef& init) {
@@ -132,7 +162,8 @@ Result<os::Spawned> start_shim(const Layout& layout, ShimRequest request) {
     RUNVM_ASSIGN(os::Spawned shim, os::spawn(spec));
     for (ProcessStream& stream : *request.streams)
         stream.shim_end.reset();
-    RUNVM_TRY(await_ready(ready));
+    ready.writer.reset();
+    RUNVM_TRY(await_ready(ready.reader));
     return shim;
 }
 

@@ -16,10 +16,16 @@ namespace runvm::runtime {
 struct StartedInit {
     os::Spawned process;
     os::Fd alive; ///< write end: each shim holds one; ours must be closed before we leave
+    os::Fd ready; ///< of one that is held: what it says
+    os::Fd hold;  ///< of one that is held
 };
 
-/// Pid 1 of the container's host namespaces, with the rootfs as its root.
+/// Pid 1 of the container's host namespaces, with the rootfs as its root. If the plan has hooks that come
+/// before that, it is held: the rootfs is a mount of its own below the host's root, until `release`.
 Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan);
+
+/// Lets one that is held go on, and waits until the rootfs is its root.
+Result<void> release(StartedInit& init);
 
 /// The namespaces that a shim joins, of an init that lives (for exec).
 Result<StartedInit> open_shim_init(const state::ProcessRef& init);

@@ -61,7 +61,8 @@ public:
 
     Promised<void> create_container(const std::string& id, protocol::Container::Reader container,
                                     std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
-    Promised<void> start_container(const std::string& id);
+    /// `hooks_ms`: how long its start hooks may take.
+    Promised<void> start_container(const std::string& id, uint32_t hooks_ms = 0);
     Promised<void> delete_container(const std::string& id);
     Promised<void> exec(const std::string& id, const std::string& exec_id, protocol::Process::Reader process,
                         const std::string& cgroup, std::vector<StreamEndpoint> streams);

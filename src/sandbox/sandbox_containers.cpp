@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <limits>
 
 namespace runvm::sandbox {
 
@@ -20,6 +21,8 @@ namespace {
 constexpr uint32_t signal_timeout_ms = 10000;
 // How long a process may be without its first shim, which started before it did.
 constexpr uint32_t shim_timeout_ms = 10000;
+// As long as a number of milliseconds leaves room for the agent's own limit.
+constexpr uint32_t longest_hooks_ms = std::numeric_limits<uint32_t>::max() / 2;
 // How long the rest of an ended process's output may take to its shim.
 constexpr uint32_t stream_linger_ms = 10000;
 
@@ -257,13 +260,14 @@ void Sandbox::await_end_of_stream(channel::StreamId number) {
     tasks_.add(over.addBranch());
 }
 
-Promised<void> Sandbox::start_container(const std::string& id) {
+Promised<void> Sandbox::start_container(const std::string& id, uint32_t hooks_ms) {
     auto process = find_live(id, "");
     if (!process)
         return failed(std::move(process).error());
     auto request = guest_->agent.startContainerRequest();
     request.setId(id);
-    return tell(timer_, agent_timeout_ms_, "startContainer", request.send())
+    uint32_t limit_ms = agent_timeout_ms_ + std::min(hooks_ms, longest_hooks_ms);
+    return tell(timer_, limit_ms, "startContainer", request.send())
         .then([this, id](Result<void>&& answer) -> Result<void> {
             RUNVM_TRY(answer);
             if (auto record = find(id))

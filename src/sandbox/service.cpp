@@ -171,7 +171,8 @@ public:
         return kj::READY_NOW;
     }
     kj::Promise<void> startContainer(StartContainerContext context) override {
-        return answer_later(context, sandbox_.start_container(context.getParams().getId().cStr()));
+        auto params = context.getParams();
+        return answer_later(context, sandbox_.start_container(params.getId().cStr(), params.getHooksMs()));
     }
     kj::Promise<void> deleteContainer(DeleteContainerContext context) override {
         return answer_later(context, sandbox_.delete_container(context.getParams().getId().cStr()));

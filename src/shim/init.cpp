@@ -18,11 +18,25 @@ namespace {
 // Nothing of the host stays in this mount namespace but the rootfs and what is mounted below it: a copied
 // mount would keep other containers' filesystems busy. Slave: when the caller unmounts its rootfs, it goes
 // here as well.
-Result<void> enter_rootfs(const std::string& rootfs) {
+Result<void> bind_rootfs(const std::string& rootfs) {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
         return system_error("make / a slave");
     if (::mount(rootfs.c_str(), rootfs.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
         return system_error("bind " + rootfs);
+    return {};
+}
+
+// Hooks run meanwhile, and mount below the rootfs.
+Result<void> hold(const InitOptions& options) {
+    RUNVM_TRY(os::write_all(options.ready_fd, {&bound, 1}, "the report"));
+    char byte = 0;
+    if (::read(options.hold_fd, &byte, 1) != 1)
+        return Error(ErrorKind::interrupted, "the command that makes the container is gone");
+    ::close(options.hold_fd);
+    return {};
+}
+
+Result<void> enter_rootfs(const std::string& rootfs) {
     RUNVM_ASSIGN(os::Fd root, os::open_file(rootfs, O_DIRECTORY | O_PATH));
     if (::fchdir(root.get()) != 0)
         return system_error("chdir to " + rootfs);
@@ -46,6 +60,9 @@ Result<void> set_up(const InitOptions& options) {
         RUNVM_TRY(os::bring_loopback_up());
     if (!options.hostname.empty() && ::sethostname(options.hostname.data(), options.hostname.size()) != 0)
         return system_error("set the host name");
+    RUNVM_TRY(bind_rootfs(options.rootfs));
+    if (options.hold_fd >= 0)
+        RUNVM_TRY(hold(options));
     return enter_rootfs(options.rootfs);
 }
 

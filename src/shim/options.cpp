@@ -63,10 +63,12 @@ Result<StreamOption> to_stream(std::string_view text) {
 } // namespace
 
 std::vector<std::string> to_arguments(const InitOptions& options) {
-    std::vector<std::string> arguments = {
-        option("rootfs", options.rootfs), option("hostname", options.hostname),
-        option("new-network", options.new_network ? 1 : 0), option("alive-fd", options.alive_fd),
-        option("ready-fd", options.ready_fd)};
+    std::vector<std::string> arguments = {option("rootfs", options.rootfs),
+                                          option("hostname", options.hostname),
+                                          option("new-network", options.new_network ? 1 : 0),
+                                          option("alive-fd", options.alive_fd),
+                                          option("ready-fd", options.ready_fd),
+                                          option("hold-fd", options.hold_fd)};
     for (int fd : options.join_fds)
         arguments.push_back(option("join-fd", fd));
     return arguments;
@@ -105,6 +107,8 @@ Result<InitOptions> parse_init_options(const std::vector<std::string>& arguments
                 options.alive_fd = number;
             else if (pair.name == "ready-fd")
                 options.ready_fd = number;
+            else if (pair.name == "hold-fd")
+                options.hold_fd = number;
             else
                 return bad(argument);
         }

@@ -19,7 +19,10 @@ struct InitOptions {
     std::vector<int> join_fds; ///< namespaces to join, as descriptors
     int alive_fd = -1;         ///< read end: end-of-file when the last shim has left
     int ready_fd = -1;         ///< write end: nothing and end-of-file when ready, or the error in words
+    int hold_fd = -1; ///< read end: once the rootfs is a mount of its own, `bound` goes to ready_fd, and
+                      ///< a byte from here is waited for before it becomes the root; -1: no wait
 };
+inline constexpr char bound = '\n'; ///< the first byte of no error
 
 /// One stream of the process: the caller's descriptor and our end of the pipe or socket pair to the monitor.
 struct StreamOption {

@@ -183,13 +183,9 @@ TEST_F(Linux, what_cannot_cross_a_vm_is_refused) {
     refused("/linux/resources/rdma", {{"mlx", {{"hcaHandles", 3}}}});
     for (const char* platform : {"vm", "windows", "zos", "solaris", "freebsd"})
         refused(std::string("/") + platform, {{"x", 1}});
-    for (const char* hook :
-         {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})
-        refused(std::string("/hooks/") + hook, list_of({{"path", "/bin/true"}}));
 }
 
 TEST_F(Linux, empty_values_of_refused_fields_are_fine) {
-    json_["hooks"] = {{"prestart", Json::array()}, {"poststop", nullptr}};
     json_["linux"]["uidMappings"] = Json::array();
     json_["linux"]["intelRdt"] = Json::object();
     json_["linux"]["resources"]["blockIO"] = {{"weight", 0}};

@@ -15,6 +15,7 @@ TEST(ShimOptions, InitGoesThereAndBack) {
     options.join_fds = {5, 6};
     options.alive_fd = 3;
     options.ready_fd = 4;
+    options.hold_fd = 7;
     auto parsed = parse_init_options(to_arguments(options));
     ASSERT_TRUE(parsed) << parsed.error().to_string();
     EXPECT_EQ(parsed->rootfs, options.rootfs);
@@ -23,6 +24,7 @@ TEST(ShimOptions, InitGoesThereAndBack) {
     EXPECT_EQ(parsed->join_fds, options.join_fds);
     EXPECT_EQ(parsed->alive_fd, 3);
     EXPECT_EQ(parsed->ready_fd, 4);
+    EXPECT_EQ(parsed->hold_fd, 7);
 }
 
 TEST(ShimOptions, RunGoesThereAndBack) {

@@ -37,10 +37,16 @@ _runvm() {
             create:--bundle | create:-b | create:--console-socket | create:--pidfd-socket | create:--pid-file | create:--preserve-fds)
                 [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
                 ;;
+            events:--interval)
+                [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
+                ;;
             exec:--console-socket | exec:--pidfd-socket | exec:--cwd | exec:--env | exec:-e | exec:--user | exec:-u | exec:--additional-gids | exec:-g | exec:--process | exec:-p | exec:--pid-file | exec:--process-label | exec:--apparmor | exec:--cap | exec:-c | exec:--preserve-fds | exec:--cgroup)
                 [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
                 ;;
             list:--format | list:-f)
+                [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
+                ;;
+            ps:--format | ps:-f)
                 [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
                 ;;
             run:--bundle | run:-b | run:--console-socket | run:--pidfd-socket | run:--pid-file | run:--preserve-fds)
@@ -67,7 +73,7 @@ _runvm() {
             if [[ $cur == -* ]]; then
                 __runvm_words "--debug --log --log-format --root --config --systemd-cgroup --rootless --help -h --version -v"
             else
-                __runvm_words "help check create delete exec features kill list run spec start state"
+                __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state"
             fi
             ;;
         check)
@@ -90,6 +96,16 @@ _runvm() {
         delete)
             if [[ $cur == -* ]]; then
                 __runvm_words "--force -f --help -h"
+            elif ((position == 0)); then
+                __runvm_ids
+            fi
+            ;;
+        events)
+            case $prev in
+                --interval) return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                __runvm_words "--interval --stats --help -h"
             elif ((position == 0)); then
                 __runvm_ids
             fi
@@ -142,6 +158,34 @@ _runvm() {
                 __runvm_words "--format -f --quiet -q --help -h"
             fi
             ;;
+        pause)
+            if [[ $cur == -* ]]; then
+                __runvm_words "--help -h"
+            elif ((position == 0)); then
+                __runvm_ids
+            fi
+            ;;
+        ps)
+            if ((position > 0)); then
+                __runvm_files -f
+                return
+            fi
+            case $prev in
+                --format | -f) __runvm_words "table json"; return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                __runvm_words "--format -f --help -h"
+            elif ((position == 0)); then
+                __runvm_ids
+            fi
+            ;;
+        resume)
+            if [[ $cur == -* ]]; then
+                __runvm_words "--help -h"
+            elif ((position == 0)); then
+                __runvm_ids
+            fi
+            ;;
         run)
             case $prev in
                 --bundle | -b) __runvm_files -d; return ;;
@@ -176,7 +220,7 @@ _runvm() {
                 __runvm_ids
             fi
             ;;
-        help | h) __runvm_words "help check create delete exec features kill list run spec start state" ;;
+        help | h) __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state" ;;
     esac
 }
 

@@ -20,6 +20,7 @@ namespace {
 constexpr const char* max_depth = "16";
 constexpr const char* max_descendants = "1024";
 constexpr uint64_t max_file_bytes = 4U << 20U;
+constexpr uint64_t max_read_bytes = 64U << 10U;
 
 using Listing = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -161,6 +162,18 @@ Result<void> Cgroup::write(const std::string& name, const std::string& value, bo
     return os::write_all(file.get(), value, "`" + value + "` to the cgroup file " + name);
 }
 
+Result<std::string> Cgroup::read(const std::string& name) const {
+    if (!valid_file_name(name))
+        return Error(ErrorKind::invalid_argument, "bad name of a cgroup file: `" + name + "`");
+    os::Fd file(::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
+        if (errno == ENOENT)
+            return std::string();
+        return system_error("open the cgroup file " + name);
+    }
+    return os::read_fd(file.get(), name, max_read_bytes);
+}
+
 Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
     for (auto file : resources.getFiles())
         RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
@@ -191,6 +204,15 @@ Result<std::vector<pid_t>> Cgroup::processes() const {
 
 Result<void> Cgroup::kill() const {
     return write("cgroup.kill", "1", false);
+}
+
+Result<void> Cgroup::set_frozen(bool frozen) const {
+    return write("cgroup.freeze", frozen ? "1" : "0", false);
+}
+
+bool Cgroup::is_frozen() const {
+    Result<std::string> events = read_at(folder_.get(), "cgroup.events");
+    return events && keyed_value(*events, "frozen") != 0;
 }
 
 bool Cgroup::populated() const {

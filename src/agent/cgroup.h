@@ -36,11 +36,18 @@ public:
     /// A cgroup below this one; empty: this one.
     Result<os::Fd> open_below(const std::string& path) const;
 
+    /// The contents of one of its files, 64 KiB at most; empty if it has no such file.
+    Result<std::string> read(const std::string& name) const;
+
     /// Every process in it and below it, as numbered in the agent's pid namespace.
     Result<std::vector<pid_t>> processes() const;
 
     /// Sends SIGKILL to all of them in one step; those that fork meanwhile do not escape.
     Result<void> kill() const;
+
+    /// Asks for all its processes to stop, or to go on; and has it come to that?
+    Result<void> set_frozen(bool frozen) const;
+    bool is_frozen() const;
 
     /// Is any process left, zombies not counted?
     bool populated() const;

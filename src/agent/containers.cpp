@@ -19,6 +19,9 @@ constexpr size_t max_containers = 256;
 constexpr size_t max_execs = 4096; // of one container, those that ended included
 /// Setting up means a few dozen system calls, some of which ask virtiofsd, which may hang.
 constexpr auto setup_limit = 60 * kj::SECONDS;
+/// A process that waits for virtiofsd, which may hang, does not stop.
+constexpr auto freeze_limit = 5 * kj::SECONDS;
+constexpr auto freeze_check_interval = 1 * kj::MILLISECONDS;
 
 Error not_found(const std::string& id) {
     return {ErrorKind::not_found, "container `" + id + "` does not exist"};
@@ -57,7 +60,8 @@ bool valid_container_id(const std::string& id) {
 }
 
 Containers::Containers(kj::UnixEventPort& event_port, Launcher launcher)
-    : timer_(event_port.getTimer()), launcher_(std::move(launcher)), shared_folder_(timer_), tasks_(*this) {}
+    : event_port_(event_port), timer_(event_port.getTimer()), launcher_(std::move(launcher)),
+      shared_folder_(timer_), tasks_(*this) {}
 
 void Containers::begin_session(channel::StreamRelay& relay) {
     relay_ = &relay;
@@ -325,6 +329,35 @@ Result<void> Containers::resize(const std::string& id, const std::string& exec_i
     return resize_terminal(process->terminal.get(), height, width);
 }
 
+kj::Promise<Result<void>> Containers::freeze(const std::string& id, bool frozen) {
+    using Answer = Result<void>;
+    Result<ContainerPtr> found = find(id);
+    if (!found)
+        return Answer(std::move(found).error());
+    ContainerPtr container = *found;
+    if (container->state == Container::State::stopped)
+        return Answer(Error(ErrorKind::process_finished, "the container's process has ended"));
+    if (!is_up(*container))
+        return Answer(Error(ErrorKind::wrong_state, "container `" + id + "` is being made"));
+    Answer asked = container->cgroup->set_frozen(frozen);
+    if (!asked || !frozen)
+        return kj::mv(asked);
+    return await_frozen(container, timer_.now() + freeze_limit);
+}
+
+kj::Promise<Result<void>> Containers::await_frozen(ContainerPtr container, kj::TimePoint deadline) {
+    if (container->cgroup->is_frozen())
+        return Result<void>();
+    if (timer_.now() > deadline) {
+        (void)container->cgroup->set_frozen(false);
+        return Result<void>(
+            Error(ErrorKind::timeout, "not all of the container's processes stopped within 5 s"));
+    }
+    return timer_.afterDelay(freeze_check_interval).then([this, container, deadline] {
+        return await_frozen(container, deadline);
+    });
+}
+
 Result<void> Containers::forget(const std::string& id, const std::string& exec_id) {
     if (exec_id.empty())
         return Error(ErrorKind::invalid_argument,
@@ -335,13 +368,6 @@ Result<void> Containers::forget(const std::string& id, const std::string& exec_i
     detach_inputs(*process);
     containers_[id]->execs.erase(exec_id);
     return {};
-}
-
-Result<std::vector<pid_t>> Containers::processes(const std::string& id) const {
-    RUNVM_ASSIGN(ContainerPtr container, find(id));
-    if (!container->cgroup)
-        return std::vector<pid_t>();
-    return container->cgroup->processes();
 }
 
 kj::Promise<Result<void>> Containers::remove(const std::string& id) {

@@ -3,7 +3,9 @@
 
 #include "agent/cgroup.h"
 #include "agent/launcher.h"
+#include "agent/oom_watch.h"
 #include "agent/process.h"
+#include "agent/process_list.h"
 #include "agent/shared_folder.h"
 #include "channel/relay.h"
 #include "core/result.h"
@@ -35,6 +37,7 @@ struct Container {
     os::Fd mount_namespace; ///< keeps its mounts when its processes have ended: see SharedFolder::hold
     std::shared_ptr<SetupChannel> channel;
     std::map<std::string, ProcessPtr> execs;
+    std::shared_ptr<OomWatch> oom_watch;                ///< once somebody has asked
     kj::Maybe<kj::ForkedPromise<Result<void>>> removal; ///< while it is taken down
 };
 
@@ -56,9 +59,13 @@ public:
     kj::Promise<Result<Exit>> wait(const std::string& id, const std::string& exec_id);
     Result<void> signal(const std::string& id, const std::string& exec_id, int signal, bool all);
     Result<void> resize(const std::string& id, const std::string& exec_id, uint16_t height, uint16_t width);
+    kj::Promise<Result<void>> freeze(const std::string& id, bool frozen);
     Result<void> forget(const std::string& id, const std::string& exec_id);
     kj::Promise<Result<void>> remove(const std::string& id);
-    Result<std::vector<pid_t>> processes(const std::string& id) const;
+    Result<std::vector<ProcessInfo>> processes(const std::string& id) const;
+    Result<std::vector<std::string>> read_cgroup(const std::string& id,
+                                                 const std::vector<std::string>& names) const;
+    kj::Promise<Result<uint64_t>> await_oom_kill(const std::string& id, uint64_t seen);
 
     /// A child of the agent has been reaped.
     void child_ended(pid_t pid, int wait_status);
@@ -77,6 +84,7 @@ private:
     void detach_inputs(const Process& process);
     void forget_ended_streams(const Process& process);
 
+    kj::Promise<Result<void>> await_frozen(ContainerPtr container, kj::TimePoint deadline);
     kj::Promise<void> finish_init(ContainerPtr container);
     void finish(Process& process, const Container& container);
     kj::Promise<Result<void>> destroy(ContainerPtr container);
@@ -88,6 +96,7 @@ private:
 
     void taskFailed(kj::Exception&& exception) override;
 
+    kj::UnixEventPort& event_port_;
     kj::Timer& timer_;
     Launcher launcher_;
     SharedFolder shared_folder_;

@@ -4,6 +4,7 @@
 #include "channel/rpc_error.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <ctime>
 
@@ -31,6 +32,15 @@ Result<void> set_clock(int64_t time_ns) {
     if (::clock_settime(CLOCK_REALTIME, &time) != 0)
         return system_error("set the clock");
     return {};
+}
+
+// Nothing is lost if the host goes away, and a wait can be long. Later versions want it said in the schema,
+// in words that this one does not know: there the wait of a lost session stays until its process ends.
+template <class Context>
+void allow_cancellation([[maybe_unused]] Context& context) {
+#if CAPNP_VERSION < 1000000
+    context.allowCancellation();
+#endif
 }
 
 } // namespace
@@ -82,12 +92,7 @@ kj::Promise<void> AgentService::exec(ExecContext context) {
 
 kj::Promise<void> AgentService::wait(WaitContext context) {
     auto params = context.getParams();
-#if CAPNP_VERSION < 1000000
-    // Nothing is lost if the host goes away, and a wait can be long. Later versions want it said in the
-    // schema, in words that this one does not know: there the wait of a lost session stays until its process
-    // ends.
-    context.allowCancellation();
-#endif
+    allow_cancellation(context);
     return containers_.wait(params.getId(), params.getExecId()).then([context](Result<Exit> exit) mutable {
         if (!answer_error(context, exit))
             exit->write(context.getResults().initStatus());
@@ -121,12 +126,14 @@ kj::Promise<void> AgentService::deleteContainer(DeleteContainerContext context) 
 }
 
 kj::Promise<void> AgentService::processes(ProcessesContext context) {
-    Result<std::vector<pid_t>> pids = containers_.processes(context.getParams().getId());
-    if (answer_error(context, pids))
+    Result<std::vector<ProcessInfo>> processes = containers_.processes(context.getParams().getId());
+    if (answer_error(context, processes))
         return kj::READY_NOW;
-    auto list = context.getResults().initGuestPids(static_cast<unsigned>(pids->size()));
-    for (unsigned i = 0; i < pids->size(); ++i)
-        list.set(i, static_cast<uint32_t>((*pids)[i]));
+    auto list = context.getResults().initProcesses(static_cast<unsigned>(processes->size()));
+    for (unsigned i = 0; i < processes->size(); ++i)
+        (*processes)[i].write(list[i]);
+    context.getResults().setMemoryBytes(static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                                        static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
     return kj::READY_NOW;
 }
 
@@ -137,6 +144,41 @@ kj::Promise<void> AgentService::ping(PingContext) {
 kj::Promise<void> AgentService::powerOff(PowerOffContext) {
     timer_.afterDelay(power_off_delay).then([] { power_off(); }).detach([](kj::Exception&&) { power_off(); });
     return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::setClock(SetClockContext context) {
+    answer_error(context, set_clock(context.getParams().getHostTimeNs()));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::freeze(FreezeContext context) {
+    auto params = context.getParams();
+    return containers_.freeze(params.getId(), params.getFrozen())
+        .then([context](Result<void> result) mutable { answer_error(context, result); });
+}
+
+kj::Promise<void> AgentService::readCgroup(ReadCgroupContext context) {
+    auto params = context.getParams();
+    std::vector<std::string> names;
+    for (auto name : params.getNames())
+        names.emplace_back(name.cStr());
+    Result<std::vector<std::string>> read = containers_.read_cgroup(params.getId(), names);
+    if (answer_error(context, read))
+        return kj::READY_NOW;
+    auto contents = context.getResults().initContents(static_cast<unsigned>(read->size()));
+    for (unsigned i = 0; i < read->size(); ++i)
+        contents.set(i, (*read)[i]);
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {
+    auto params = context.getParams();
+    allow_cancellation(context);
+    return containers_.await_oom_kill(params.getId(), params.getSeen())
+        .then([context](Result<uint64_t> kills) mutable {
+            if (!answer_error(context, kills))
+                context.getResults().setKills(*kills);
+        });
 }
 
 } // namespace runvm::agent

@@ -34,6 +34,10 @@ protected:
     kj::Promise<void> processes(ProcessesContext context) override;
     kj::Promise<void> ping(PingContext context) override;
     kj::Promise<void> powerOff(PowerOffContext context) override;
+    kj::Promise<void> setClock(SetClockContext context) override;
+    kj::Promise<void> freeze(FreezeContext context) override;
+    kj::Promise<void> readCgroup(ReadCgroupContext context) override;
+    kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override;
 
 private:
     Containers& containers_;

@@ -225,6 +225,28 @@ constexpr Flag delete_flags[] = {
      .needed_by = "containerd podman cri-o people"},
 };
 
+constexpr Flag events_flags[] = {
+    {.name = "interval",
+     .kind = ValueKind::duration,
+     .placeholder = "duration",
+     .default_value = "5s",
+     .help = "the time between figures: 5s, 500ms, 1m30s",
+     .needed_by = "containerd people"},
+    {.name = "stats", .help = "print the figures once, and end", .needed_by = "containerd people"},
+};
+
+constexpr Flag ps_flags[] = {
+    {.name = "format",
+     .alias = "f",
+     .kind = ValueKind::text,
+     .placeholder = "format",
+     .default_value = "table",
+     .help = "table or json",
+     .needed_by = "containerd people",
+     .completion = Completion::choices,
+     .choices = "table json"},
+};
+
 constexpr Flag list_flags[] = {
     {.name = "format",
      .alias = "f",
@@ -288,6 +310,19 @@ constexpr Command all_commands[] = {
      .min_arguments = 1,
      .max_arguments = 1,
      .arguments = Arguments::container_id},
+    {.name = "events",
+     .summary = "print a container's figures and events as JSON",
+     .synopsis = container_id,
+     .description =
+         "Prints one line of JSON for the figures of the container's cgroup in the guest each interval, and "
+         "one "
+         "whenever the guest's kernel killed a process of it for want of memory. Ends when the container is "
+         "deleted.",
+     .example = "runvm events --interval 1s web\nrunvm events --stats web | jq .data.memory.usage",
+     .flags = events_flags,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .arguments = Arguments::container_id},
     {.name = "exec",
      .summary = "run another process in a container",
      .synopsis = "<container-id> <command> [command options]  || -p process.json <container-id>",
@@ -323,6 +358,44 @@ constexpr Command all_commands[] = {
      .example = "runvm list\nrunvm --root /run/other list --format json",
      .flags = list_flags,
      .max_arguments = 0},
+    {.name = "pause",
+     .summary = "stop all processes of a container",
+     .synopsis = container_id,
+     .description =
+         "The processes stop where they are, until \"runvm resume\". When all containers of a virtual "
+         "machine "
+         "are paused, the machine uses no processor time. Meanwhile \"runvm kill <container-id> KILL\" and "
+         "\"runvm delete --force\" work as ever; other signals arrive at the resume.",
+     .example = "runvm pause web",
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .arguments = Arguments::container_id},
+    {.name = "ps",
+     .summary = "list the processes of a container",
+     .synopsis = "<container-id> [ps options]",
+     .description =
+         "The table shows the guest's processes, with the numbers that they have in the container; users "
+         "other "
+         "than root are shown by number. Options: -ef (the default), aux, and -o with a list of columns: "
+         "pid, ppid, pgid, sid, uid, gid, user, group, stat, s, ni, nlwp, tty, c, pcpu, pmem, vsz, rss, "
+         "stime, "
+         "etime, etimes, time, comm, args, cmd; -o NAME=HEADER gives the last one a header of its own.\n\n"
+         "The JSON form is a list of pids on the host: those of the shims that stand for the container's "
+         "process "
+         "and for each that was started by exec.",
+     .example = "runvm ps web\nrunvm ps web -o pid,etime,args\nrunvm ps --format json web",
+     .flags = ps_flags,
+     .min_arguments = 1,
+     .flags_after_arguments = false,
+     .arguments = Arguments::container_id},
+    {.name = "resume",
+     .summary = "let the processes of a paused container go on",
+     .synopsis = container_id,
+     .description = "The guest's clock is set: the container sees that time has passed.",
+     .example = "runvm resume web",
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .arguments = Arguments::container_id},
     {.name = "run",
      .summary = "create and start a container",
      .synopsis = container_id,
@@ -362,11 +435,7 @@ constexpr Command all_commands[] = {
      .max_arguments = 1,
      .arguments = Arguments::container_id},
     {.name = "checkpoint", .available = false},
-    {.name = "events", .available = false},
-    {.name = "pause", .available = false},
-    {.name = "ps", .available = false},
     {.name = "restore", .available = false},
-    {.name = "resume", .available = false},
     {.name = "update", .available = false},
 };
 

@@ -11,6 +11,7 @@ enum class ValueKind {
     boolean,      ///< given or not; also --flag=true, --flag=0 and the other words of Go's strconv.ParseBool
     text,         ///< the last one given counts
     integer,      ///< decimal, 0x, 0o or 0b
+    duration,     ///< of Go's time.ParseDuration: 5s, 1m30s, 250ms
     text_list,    ///< may be given several times
     integer_list, ///< may be given several times
 };

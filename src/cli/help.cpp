@@ -74,7 +74,8 @@ Row option_row(const Flag& flag) {
         left += ", -" + std::string(flag.alias) + value;
     std::string right(flag.help);
     if (!flag.default_value.empty()) {
-        const std::string quote = flag.kind == ValueKind::integer ? "" : "\"";
+        const bool is_bare = flag.kind == ValueKind::integer || flag.kind == ValueKind::duration;
+        const std::string quote = is_bare ? "" : "\"";
         right += " (default: " + quote + std::string(flag.default_value) + quote + ")";
     }
     return {std::move(left), std::move(right)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <stdexcept>
 
 namespace runvm::cli {
@@ -182,12 +183,46 @@ std::optional<int> parse_integer(std::string_view text) {
     return negative ? -value : value;
 }
 
+std::optional<int64_t> parse_duration_ms(std::string_view text) {
+    constexpr std::pair<std::string_view, double> units_ms[] = {
+        {"ns", 1e-6}, {"us", 1e-3}, {"\u00b5s", 1e-3}, {"\u03bcs", 1e-3},
+        {"ms", 1},    {"s", 1e3},   {"m", 60e3},       {"h", 3600e3}};
+    constexpr double largest_ms = 9.2e12; // 2^63 ns, as in Go
+    const bool negative = text.starts_with('-');
+    if (negative || text.starts_with('+'))
+        text.remove_prefix(1);
+    if (text == "0")
+        return 0;
+    double sum_ms = 0;
+    do {
+        const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+        double number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
+        if (error != std::errc() || end != text.data() + digits)
+            return std::nullopt;
+        text.remove_prefix(digits);
+        const size_t letters = std::min(text.find_first_of("0123456789."), text.size());
+        const auto* unit =
+            std::ranges::find(units_ms, text.substr(0, letters), &std::pair<std::string_view, double>::first);
+        if (unit == std::end(units_ms))
+            return std::nullopt;
+        sum_ms += number * unit->second;
+        text.remove_prefix(letters);
+    } while (!text.empty());
+    if (sum_ms > largest_ms)
+        return std::nullopt;
+    const auto rounded = static_cast<int64_t>(std::ceil(sum_ms));
+    return negative ? -rounded : rounded;
+}
+
 std::optional<std::string> Values::add(const Flag& flag, std::string_view name_as_given, std::string value) {
     const std::string name = "-" + std::string(name_as_given);
     if (flag.kind == ValueKind::boolean && !parse_boolean(value))
         return "invalid boolean value \"" + value + "\" for " + name + ": parse error";
     const bool is_number = flag.kind == ValueKind::integer || flag.kind == ValueKind::integer_list;
     if (is_number && !parse_integer(value))
+        return "invalid value \"" + value + "\" for flag " + name + ": parse error";
+    if (flag.kind == ValueKind::duration && !parse_duration_ms(value))
         return "invalid value \"" + value + "\" for flag " + name + ": parse error";
     values_.emplace_back(&flag, std::move(value));
     return std::nullopt;
@@ -227,6 +262,12 @@ int Values::integer(std::string_view name) const {
     const Flag& wanted = flag(name, ValueKind::integer);
     const std::string* value = last(wanted);
     return *parse_integer(value != nullptr ? std::string_view(*value) : wanted.default_value);
+}
+
+int64_t Values::duration_ms(std::string_view name) const {
+    const Flag& wanted = flag(name, ValueKind::duration);
+    const std::string* value = last(wanted);
+    return *parse_duration_ms(value != nullptr ? std::string_view(*value) : wanted.default_value);
 }
 
 std::vector<std::string> Values::texts(std::string_view name) const {

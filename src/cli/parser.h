@@ -6,6 +6,7 @@
 
 #include "cli/flags.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ public:
     bool boolean(std::string_view name) const;
     std::string text(std::string_view name) const;
     int integer(std::string_view name) const;
+    int64_t duration_ms(std::string_view name) const;
     std::vector<std::string> texts(std::string_view name) const;
     std::vector<int> integers(std::string_view name) const;
 
@@ -64,5 +66,8 @@ Invocation parse(const std::vector<std::string>& words);
 std::optional<bool> parse_boolean(std::string_view text);
 /// Go's strconv.ParseInt with base 0, as an int.
 std::optional<int> parse_integer(std::string_view text);
+/// Go's time.ParseDuration ("1h2m3.5s"), in milliseconds; what is left below one is rounded up, so that no
+/// positive duration becomes 0.
+std::optional<int64_t> parse_duration_ms(std::string_view text);
 
 } // namespace runvm::cli

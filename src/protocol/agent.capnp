@@ -47,11 +47,26 @@ interface Agent {
   deleteContainer @8 (id :Text) -> (error :Common.Error);
   # Kills what is left of it and removes cgroup and mounts. Success too when there is no such container.
 
-  processes @9 (id :Text) -> (error :Common.Error, guestPids :List(UInt32));
-  # Every process of the container, as numbered in the guest's root pid namespace.
+  processes @9 (id :Text) -> (error :Common.Error, processes :List(Common.ProcessInfo), memoryBytes :UInt64);
+  # Every process of the container, maxProcessInfos at most. memoryBytes: what the guest has in all.
 
   ping @10 () -> ();
 
   powerOff @11 () -> ();
   # Kills everything, unmounts, syncs and powers the machine off. The answer is sent before the power goes.
+
+  setClock @12 (hostTimeNs :Int64) -> (error :Common.Error);
+  # As hello does: the machine was suspended meanwhile.
+
+  freeze @13 (id :Text, frozen :Bool) -> (error :Common.Error);
+  # Stops all processes of the container, or lets them go on (cgroup.freeze). Returns when they have stopped: timeout
+  # if one does not within 5 s, and then they all go on. SIGKILL ends them all the same. A process must not be put
+  # into a frozen container: it would not be ready before that goes on.
+
+  readCgroup @14 (id :Text, names :List(Text)) -> (error :Common.Error, contents :List(Text));
+  # The contents of these files of the container's cgroup, 64 KiB at most of each; empty for one that is not there.
+
+  awaitOomKill @15 (id :Text, seen :UInt64) -> (error :Common.Error, kills :UInt64);
+  # Returns when the kernel has killed more than `seen` processes of the container for want of memory, with their number;
+  # process_finished when the container has ended.
 }

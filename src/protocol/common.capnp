@@ -188,6 +188,31 @@ struct Hook {
   timeoutS @4 :UInt32;         # 0: no limit
 }
 
+const maxProcessInfos :UInt32 = 16384;
+
+struct ProcessInfo {
+  # One process of a container, for ps. Numbers of processes are those of the container's pid namespace, 0 for what is
+  # outside it.
+  pid @0 :UInt32;
+  parentPid @1 :UInt32;
+  groupId @2 :UInt32;
+  sessionId @3 :UInt32;
+  uid @4 :UInt32;              # effective
+  gid @5 :UInt32;
+  state @6 :UInt8;             # a letter, as in proc(5)
+  nice @7 :Int32;
+  threads @8 :UInt32;
+  terminal @9 :UInt32;         # its device number, 0: none
+  ageMs @10 :UInt64;           # since it was started
+  cpuMs @11 :UInt64;           # user and system
+  virtualBytes @12 :UInt64;
+  residentBytes @13 :UInt64;
+  isSessionLeader @14 :Bool;
+  isForeground @15 :Bool;      # of its terminal
+  name @16 :Text;              # at most 64 bytes
+  commandLine @17 :Text;       # arguments with spaces between them, at most 4 KiB; empty: it has none
+}
+
 struct ExitStatus {
   signaled @0 :Bool;
   value @1 :UInt32;            # the exit code, or the signal's number

@@ -55,10 +55,10 @@ struct Event {
     containerCreated @4 :Void;
     containerStarted @5 :Void;
     processExited @6 :Common.ExitStatus;
-    paused @7 :Void;
+    paused @7 :Void;             # without a container: the machine is suspended
     resumed @8 :Void;
     vmExited @9 :Text;           # why, in a sentence
-    oom @10 :Void;
+    oom @10 :Void;               # the guest's kernel killed a process of the container for want of memory
   }
 }
 
@@ -99,6 +99,7 @@ interface Sandbox {
                    monitorPid :UInt32, sandboxId :Text, consoleTail :Text, bootMs :UInt32);
   # Pids are numbers in the monitor's pid namespace.
   pause @1 () -> (error :Common.Error);
+  # Suspends the machine, but for the time of calls that need the guest. wrong_state if it is asked for already.
   resume @2 () -> (error :Common.Error);
   release @3 () -> (error :Common.Error);
   # Ends the sandbox in an orderly way: containers are killed, the guest powers off, the monitor leaves.
@@ -134,6 +135,14 @@ interface Sandbox {
   # What createContainer (execId empty) or enterContainer, called next on this capability, gives to its process; more than
   # one call adds up. Wait for the answer first. Apart from those two, whose messages may be large: Cap'n Proto 1.1 loses
   # the descriptors of a message that it reads in pieces (mended by its commit 5c144bf1, in 1.2).
+  pauseContainer @17 (id :Text) -> (error :Common.Error);
+  # Freezes its processes. When all containers are paused, the machine is suspended as by pause. SIGKILL still ends a
+  # process, other signals and enterContainer wait for the resume. No error if it is paused already.
+  resumeContainer @18 (id :Text) -> (error :Common.Error);
+  # No error if it is not paused.
+  listProcesses @19 (id :Text) -> (error :Common.Error, processes :List(Common.ProcessInfo), memoryBytes :UInt64);
+  readCgroup @20 (id :Text, names :List(Text)) -> (error :Common.Error, contents :List(Text));
+  # As the agent's.
 }
 
 interface AttachedProcess {
@@ -154,5 +163,6 @@ struct ContainerStatus {
     created @1;
     running @2;
     stopped @3;
+    paused @4;                   # created or running
   }
 }

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,6 +81,21 @@ Result<void> start(Context& context, const std::string& id);
 Result<int> run(Context& context, const RunOptions& options);
 Result<int> exec(Context& context, const ExecOptions& options);
 Result<void> kill(Context& context, const std::string& id, int signal, bool all);
+/// Its processes stop, and go on. wrong_state if it is not running or created, or is not paused.
+Result<void> pause(Context& context, const std::string& id);
+Result<void> resume(Context& context, const std::string& id);
+/// The shims' pids: what stands for the container's processes on the host. Empty for a stopped container.
+Result<std::vector<pid_t>> host_pids(Context& context, const std::string& id);
+/// `ps` over the guest's processes; `options` are procps's.
+Result<std::string> process_table(Context& context, const std::string& id,
+                                  const std::vector<std::string>& options);
+
+/// Takes a line of JSON with its newline; its error ends the events.
+using EventPrinter = std::function<Result<void>(const std::string&)>;
+/// The container's figures, once.
+Result<void> stats(Context& context, const std::string& id, const EventPrinter& print);
+/// The container's figures every `interval_ms`, and each kill for want of memory, until it is deleted.
+Result<void> events(Context& context, const std::string& id, uint64_t interval_ms, const EventPrinter& print);
 Result<void> remove(Context& context, const std::string& id, bool force);
 
 } // namespace runvm::runtime

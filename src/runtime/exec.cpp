@@ -11,6 +11,7 @@
 
 #include <capnp/message.h>
 
+#include <limits>
 #include <optional>
 
 #include <unistd.h>
@@ -121,6 +122,8 @@ Result<void> Execution::begin() {
     context_.trace("exec: started the shim");
     fault_point("exec.after-shim");
     uint32_t limit_ms = context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    if (options_.ignore_paused) // until the container is resumed
+        limit_ms = std::numeric_limits<uint32_t>::max();
     RUNVM_TRY(connection_->tell(kj::mv(entering), limit_ms, "exec"));
     context_.trace("exec: the process runs");
     fault_point("exec.after-rpc");

@@ -34,6 +34,10 @@ public:
 
     /// Sends what was asked for, without waiting for an answer.
     void flush() { io_.waitScope.poll(); }
+    /// Lets what comes from the monitor be handled for some time.
+    void run_for(uint32_t ms) {
+        io_.provider->getTimer().afterDelay(ms * kj::MILLISECONDS).wait(io_.waitScope);
+    }
 
     /// From here on a wait ends, with an error, when this signalfd(2) is readable (interrupts.h); -1: never.
     void interrupted_by(int fd);

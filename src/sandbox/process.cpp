@@ -69,6 +69,8 @@ protocol::ContainerStatus::State ContainerRecord::state() const {
     using State = protocol::ContainerStatus::State;
     if (init->ended())
         return State::STOPPED;
+    if (paused)
+        return State::PAUSED;
     if (started)
         return State::RUNNING;
     return init->created ? State::CREATED : State::CREATING;

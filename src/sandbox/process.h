@@ -46,6 +46,7 @@ public:
     bool created = false;                          ///< the guest knows it
     uint32_t attached = 0;                         ///< shims
     bool told_to_end = false;                      ///< by a signal
+    bool awaits_resume = false;                    ///< it will be created when its container is resumed
 
     bool ended() const { return exit_.has_value(); }
     const Exit& exit() const { return *exit_; }
@@ -68,7 +69,10 @@ struct ContainerRecord {
     ProcessPtr init;
     std::map<std::string, ProcessPtr> execs;
     bool started = false;
+    bool paused = false;
     bool deleting = false;
+    bool told_of_oom = false;
+    std::vector<kj::Own<kj::PromiseFulfiller<void>>> resume_waiters; ///< also if it ends instead
 
     protocol::ContainerStatus::State state() const;
 };

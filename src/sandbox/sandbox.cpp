@@ -22,7 +22,8 @@ constexpr uint32_t linger_ms = 10000;
 } // namespace
 
 Sandbox::Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::string)> on_over)
-    : timer_(timer), machine_(machine), on_over_(std::move(on_over)), tasks_(*this) {
+    : timer_(timer), machine_(machine), on_over_(std::move(on_over)),
+      suspension_(machine, suspension_hooks()), tasks_(*this) {
     machine_.on_death([this](const std::string& reason) { machine_over(reason); });
 }
 
@@ -81,32 +82,6 @@ Promised<void> Sandbox::when_booted() {
     });
 }
 
-Promised<void> Sandbox::pause() {
-    if (state_ != State::RUNNING)
-        return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
-    return machine_.suspend().then([this](Result<void>&& answer) -> Result<void> {
-        RUNVM_TRY(answer);
-        if (failure_)
-            return *failure_; // over meanwhile
-        set_state(State::PAUSED);
-        emit("", "", [](protocol::Event::Builder event) { event.setPaused(); });
-        return {};
-    });
-}
-
-Promised<void> Sandbox::resume() {
-    if (state_ != State::PAUSED)
-        return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
-    return machine_.resume().then([this](Result<void>&& answer) -> Result<void> {
-        RUNVM_TRY(answer);
-        if (failure_)
-            return *failure_; // over meanwhile
-        set_state(State::RUNNING);
-        emit("", "", [](protocol::Event::Builder event) { event.setResumed(); });
-        return {};
-    });
-}
-
 Promised<void> Sandbox::release() {
     if (!guest_) {
         end("released before it had booted");
@@ -114,6 +89,7 @@ Promised<void> Sandbox::release() {
     }
     // The guest may power off before its answer is through: both a failed call and the machine's end are
     // success.
+    auto awake = suspension_.keep_awake();
     auto asked = guest_->agent.powerOffRequest().send().ignoreResult().catch_([](kj::Exception&&) {});
     auto off = kj::newPromiseAndFulfiller<void>();
     auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(off.fulfiller));
@@ -124,7 +100,7 @@ Promised<void> Sandbox::release() {
     auto over = asked.then([promise = kj::mv(off.promise)]() mutable { return kj::mv(promise); });
     return timer_.timeoutAfter(power_off_timeout_ms * kj::MILLISECONDS, kj::mv(over))
         .catch_([](kj::Exception&&) {})
-        .then([this, key]() -> Result<void> {
+        .then([this, key, awake = kj::mv(awake)]() -> Result<void> {
             remove_listener(key);
             end("released");
             return {};
@@ -133,7 +109,7 @@ Promised<void> Sandbox::release() {
 
 void Sandbox::end(const std::string& reason) {
     machine_over(reason);
-    leave_if_idle();
+    settle();
 }
 
 void Sandbox::creator_came() {
@@ -143,7 +119,7 @@ void Sandbox::creator_came() {
 void Sandbox::creator_left() {
     creator_is_here_ = false;
     if (committed_)
-        leave_if_idle();
+        settle();
     else
         end("its creator left before it had finished");
 }
@@ -182,12 +158,13 @@ void Sandbox::machine_over(const std::string& reason) {
     if (state_ == State::STOPPED)
         return;
     set_state(State::STOPPED);
+    suspension_.end();
     if (!failure_)
         failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
     // The promises that this may be called from belong to the guest: it goes in the next turn.
     tasks_.add(kj::evalLater([this, guest = std::move(guest_)]() mutable {
         guest.reset();
-        leave_if_idle();
+        settle();
     }));
     for (auto& [id, record] : containers_) {
         end_process(record.init, killed_with_machine());
@@ -201,6 +178,12 @@ void Sandbox::machine_over(const std::string& reason) {
             on_over_(reason);
         over_ = true;
     }));
+}
+
+// To be called when something has ended: the machine may be suspended, or the monitor may leave.
+void Sandbox::settle() {
+    suspension_.settle();
+    leave_if_idle();
 }
 
 // The VM ends with its last container; the monitor leaves when the shims have their answers.

@@ -3,12 +3,17 @@
 // protocol.
 //
 //   created --boot--> booting --agent answered--> running <--pause/resume--> paused
+//   Paused means suspended: by `pause`, or because all containers are paused (suspension.h). A call to the
+//   guest lets it run for that time.
 //      any of these --machine over, boot failed, release, last container over--> stopped
 
 #include "core/result.h"
 #include "protocol/sandbox.capnp.h"
+#include "sandbox/agent_call.h"
+#include "sandbox/copied.h"
 #include "sandbox/machine.h"
 #include "sandbox/process.h"
+#include "sandbox/suspension.h"
 
 #include <kj/async.h>
 #include <kj/timer.h>
@@ -43,6 +48,9 @@ struct NewShare {
     bool readonly_when_created = false;
 };
 
+/// The guest's answer to "processes".
+using Processes = Copied<protocol::Agent::ProcessesResults>;
+
 class Sandbox final : private kj::TaskSet::ErrorHandler {
 public:
     /// `on_over` is called once when nothing keeps the sandbox any more: the monitor leaves.
@@ -68,6 +76,12 @@ public:
                         const std::string& cgroup, std::vector<StreamEndpoint> streams);
     Promised<void> signal(const std::string& id, const std::string& exec_id, int signal, bool all);
     Promised<void> resize(const std::string& id, const std::string& exec_id, uint16_t height, uint16_t width);
+    Promised<void> pause_container(const std::string& id);
+    Promised<void> resume_container(const std::string& id);
+    /// Their answers are the guest's: only their sizes have been checked.
+    Promised<kj::Own<Processes>> list_processes(const std::string& id);
+    Promised<std::vector<std::string>> read_cgroup(const std::string& id,
+                                                   const std::vector<std::string>& names);
     Promised<void> pause();
     Promised<void> resume();
     /// Orderly: the guest powers off, or is ended after a grace time.
@@ -96,8 +110,32 @@ private:
     void taskFailed(kj::Exception&& exception) override;
 
     Promised<void> when_booted();
+    /// A call to the guest, for which its machine runs.
+    template <class Params, class Results>
+    Promised<capnp::Response<Results>> ask_guest(uint32_t limit_ms, const char* name,
+                                                 capnp::Request<Params, Results>& request) {
+        auto awake = suspension_.keep_awake();
+        return ask(timer_, limit_ms, name, request.send()).attach(kj::mv(awake));
+    }
+    /// The same where only the error matters.
+    template <class Params, class Results>
+    Promised<void> tell_guest(uint32_t limit_ms, const char* name, capnp::Request<Params, Results>& request) {
+        auto awake = suspension_.keep_awake();
+        return tell(timer_, limit_ms, name, request.send()).attach(kj::mv(awake));
+    }
     Result<ContainerRecord*> find(const std::string& id);
     Result<Process*> find_live(const std::string& id, const std::string& exec_id);
+    Promised<void> exec_in_guest(const ProcessPtr& child, protocol::Process::Reader process,
+                                 const std::string& cgroup, std::vector<StreamEndpoint> streams);
+    Promised<void> exec_when_resumed(const ProcessPtr& child, protocol::Process::Reader process,
+                                     const std::string& cgroup, std::vector<StreamEndpoint> streams);
+    void discard_waiting(const ProcessPtr& child);
+    Promised<void> freeze(const ProcessPtr& init, bool frozen);
+    void wake_resume_waiters(const std::string& id);
+    void await_death(const ProcessPtr& process);
+    Suspension::Hooks suspension_hooks();
+    bool may_suspend() const;
+    void suspension_changed(bool suspended, Result<void> result);
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
     Promised<void> create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
@@ -107,6 +145,8 @@ private:
     void discard(const ProcessPtr& init);
     void discard_exec(const ProcessPtr& process);
     void watch(const ProcessPtr& process);
+    void watch_memory(const ProcessPtr& init, uint64_t seen);
+    void tell_of_oom(const std::string& id);
     void kill_if_orphaned(const ProcessPtr& process);
     void end_process(const ProcessPtr& process, Exit exit);
     void await_end_of_stream(channel::StreamId number);
@@ -114,6 +154,7 @@ private:
     Promised<ProcessPtr> wait_for_process(const std::string& id, const std::string& exec_id);
     void set_state(protocol::SandboxState state);
     void machine_over(const std::string& reason);
+    void settle();
     void leave_if_idle();
     void emit(const std::string& container, const std::string& exec,
               const std::function<void(protocol::Event::Builder)>& fill);
@@ -129,6 +170,7 @@ private:
     std::optional<kj::ForkedPromise<void>> booted_;
     uint32_t agent_timeout_ms_ = 30000;
     uint32_t boot_ms_ = 0;
+    bool asked_to_pause_ = false;
     bool committed_ = false;
     bool creator_is_here_ = false;
     bool over_ = false;
@@ -139,6 +181,7 @@ private:
     std::map<uint64_t, Listener> listeners_;
     uint64_t next_listener_ = 1;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
+    Suspension suspension_;
     kj::TaskSet tasks_;
 };
 

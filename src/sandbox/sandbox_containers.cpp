@@ -6,7 +6,6 @@
 #include "sandbox/agent_call.h"
 #include "state/store.h"
 
-#include <capnp/message.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -25,14 +24,6 @@ constexpr uint32_t shim_timeout_ms = 10000;
 constexpr uint32_t longest_hooks_ms = std::numeric_limits<uint32_t>::max() / 2;
 // How long the rest of an ended process's output may take to its shim.
 constexpr uint32_t stream_linger_ms = 10000;
-
-// A call's parameters are gone when the guest has booted: what is needed then is copied.
-template <class T>
-struct Copied {
-    explicit Copied(typename T::Reader reader) { message.setRoot(reader); }
-    typename T::Reader get() { return message.getRoot<T>().asReader(); }
-    capnp::MallocMessageBuilder message;
-};
 
 Error deleted_early() {
     return {ErrorKind::unavailable, "the container was deleted while it was created"};
@@ -155,7 +146,7 @@ Promised<void> Sandbox::create_in_guest(const ProcessPtr& init, protocol::Contai
         discard(init);
         return kj::mv(carried);
     }
-    return tell(timer_, agent_timeout_ms_, "createContainer", request.send())
+    return tell_guest(agent_timeout_ms_, "createContainer", request)
         .then(
             [this, init, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
                 if (answer)
@@ -173,6 +164,7 @@ Result<void> Sandbox::created(const ProcessPtr& init, const std::vector<std::str
         RUNVM_TRY(machine_.make_share_readonly(init->container_id, share));
     init->created = true;
     watch(init);
+    watch_memory(init, 0);
     emit(init->container_id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
     return {};
 }
@@ -194,10 +186,10 @@ void Sandbox::discard(const ProcessPtr& init) {
     if (guest_) {
         auto request = guest_->agent.deleteContainerRequest();
         request.setId(id);
-        tasks_.add(tell(timer_, agent_timeout_ms_, "deleteContainer", request.send()).ignoreResult());
+        tasks_.add(tell_guest(agent_timeout_ms_, "deleteContainer", request).ignoreResult());
     }
     init->end(killed_with_machine());
-    leave_if_idle();
+    settle();
 }
 
 // Waits for the end of a process in the guest, and sees to it that somebody on the host stands for it.
@@ -226,6 +218,13 @@ void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
     if (process->ended())
         return;
     process->end(std::move(exit));
+    if (process->exec_id.empty()) {
+        wake_resume_waiters(process->container_id);
+        // What watch_memory would hear of may come too late.
+        auto record = containers_.find(process->container_id);
+        if (process->exit().oom_killed && record != containers_.end() && !record->second.told_of_oom)
+            tell_of_oom(process->container_id);
+    }
     emit(process->container_id, process->exec_id,
          [&](protocol::Event::Builder event) { write_exit(process->exit(), event.initProcessExited()); });
     for (const auto& [number, fd] : process->streams)
@@ -235,9 +234,9 @@ void Sandbox::end_process(const ProcessPtr& process, Exit exit) {
         auto request = guest_->agent.forgetProcessRequest();
         request.setId(process->container_id);
         request.setExecId(process->exec_id);
-        tasks_.add(tell(timer_, agent_timeout_ms_, "forgetProcess", request.send()).ignoreResult());
+        tasks_.add(tell_guest(agent_timeout_ms_, "forgetProcess", request).ignoreResult());
     }
-    leave_if_idle();
+    settle();
 }
 
 // What an ended process wrote may still be on its way to the shim's pipes: the machine stays until then. Not
@@ -255,7 +254,7 @@ void Sandbox::await_end_of_stream(channel::StreamId number) {
     tasks_.add(
         over.addBranch().exclusiveJoin(timer_.afterDelay(stream_linger_ms * kj::MILLISECONDS)).then([this] {
             --open_streams_;
-            leave_if_idle();
+            settle();
         }));
     tasks_.add(over.addBranch());
 }
@@ -267,7 +266,7 @@ Promised<void> Sandbox::start_container(const std::string& id, uint32_t hooks_ms
     auto request = guest_->agent.startContainerRequest();
     request.setId(id);
     uint32_t limit_ms = agent_timeout_ms_ + std::min(hooks_ms, longest_hooks_ms);
-    return tell(timer_, limit_ms, "startContainer", request.send())
+    return tell_guest(limit_ms, "startContainer", request)
         .then([this, id](Result<void>&& answer) -> Result<void> {
             RUNVM_TRY(answer);
             if (auto record = find(id))
@@ -285,20 +284,28 @@ Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id,
     auto live = find_live(id, "");
     if (!live)
         return failed(std::move(live).error());
-    auto request = guest_->agent.execRequest();
-    request.setId(id);
-    request.setExecId(exec_id);
-    request.setProcess(process);
-    request.setCgroup(cgroup);
     auto child = std::make_shared<Process>(id, exec_id);
-    if (!containers_.at(id).execs.emplace(exec_id, child).second)
+    ContainerRecord& record = containers_.at(id);
+    if (!record.execs.emplace(exec_id, child).second)
         return failed(Error(ErrorKind::already_exists, "container " + id + " has a process " + exec_id));
     wake_process_waiters();
+    if (record.paused)
+        return exec_when_resumed(child, process, cgroup, std::move(streams));
+    return exec_in_guest(child, process, cgroup, std::move(streams));
+}
+
+Promised<void> Sandbox::exec_in_guest(const ProcessPtr& child, protocol::Process::Reader process,
+                                      const std::string& cgroup, std::vector<StreamEndpoint> streams) {
+    auto request = guest_->agent.execRequest();
+    request.setId(child->container_id);
+    request.setExecId(child->exec_id);
+    request.setProcess(process);
+    request.setCgroup(cgroup);
     if (auto carried = carry(*child, std::move(streams), request.getProcess()); !carried) {
         discard_exec(child);
         return kj::mv(carried);
     }
-    return tell(timer_, agent_timeout_ms_, "exec", request.send())
+    return tell_guest(agent_timeout_ms_, "exec", request)
         .then([this, child](Result<void>&& answer) -> Result<void> {
             if (!answer) {
                 discard_exec(child);
@@ -322,6 +329,11 @@ Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id
     auto process = find_live(id, exec_id);
     if (!process)
         return failed(std::move(process).error());
+    if ((*process)->awaits_resume) {
+        if (ends_by_default(signal))
+            discard_waiting(containers_.at(id).execs.at(exec_id));
+        return Result<void>();
+    }
     auto request = guest_->agent.signalRequest();
     request.setId(id);
     request.setExecId(exec_id);
@@ -329,8 +341,10 @@ Promised<void> Sandbox::signal(const std::string& id, const std::string& exec_id
     request.setAll(all);
     if (ends_by_default(signal))
         (*process)->told_to_end = true;
+    if (signal == SIGKILL)
+        await_death(all || exec_id.empty() ? containers_.at(id).init : containers_.at(id).execs.at(exec_id));
     bool last_resort = signal == SIGKILL && exec_id.empty() && containers_.size() == 1;
-    return tell(timer_, signal_timeout_ms, "signal", request.send())
+    return tell_guest(signal_timeout_ms, "signal", request)
         .then([this, last_resort](Result<void>&& answer) -> Promised<void> {
             // A guest that hangs must not make a container immortal.
             if (answer || answer.error().kind() != ErrorKind::timeout || !last_resort)
@@ -349,7 +363,7 @@ Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id
     request.setExecId(exec_id);
     request.setHeight(height);
     request.setWidth(width);
-    return tell(timer_, agent_timeout_ms_, "resize", request.send());
+    return tell_guest(agent_timeout_ms_, "resize", request);
 }
 
 Promised<void> Sandbox::delete_container(const std::string& id) {
@@ -363,7 +377,7 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
     if (guest_) {
         auto request = guest_->agent.deleteContainerRequest();
         request.setId(id);
-        in_guest = tell(timer_, agent_timeout_ms_, "deleteContainer", request.send());
+        in_guest = tell_guest(agent_timeout_ms_, "deleteContainer", request);
     }
     return in_guest.then([this, id](Result<void>&& answer) -> Result<void> {
         auto found = containers_.find(id);
@@ -378,7 +392,7 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
             end_process(process, killed_with_machine());
         machine_.detach_shares(id);
         containers_.erase(found);
-        leave_if_idle();
+        settle();
         return {};
     });
 }
@@ -417,13 +431,15 @@ void Sandbox::attach(Process& process) {
 void Sandbox::detach(const ProcessPtr& process) {
     --attached_;
     --process->attached;
+    if (process->awaits_resume && process->attached == 0)
+        discard_waiting(process);
     kill_if_orphaned(process);
     if (process->ended() && process->attached == 0) {
         auto record = containers_.find(process->container_id);
         if (record != containers_.end())
             record->second.execs.erase(process->exec_id);
     }
-    leave_if_idle();
+    settle();
 }
 
 // The shim is gone (SIGKILL, or conmon's timeout kills its process group): so is the process.

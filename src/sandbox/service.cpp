@@ -157,6 +157,14 @@ public:
         sandbox_.end("deleted");
         return kj::READY_NOW;
     }
+    kj::Promise<void> pauseContainer(PauseContainerContext context) override {
+        return answer_later(context, sandbox_.pause_container(context.getParams().getId().cStr()));
+    }
+    kj::Promise<void> resumeContainer(ResumeContainerContext context) override {
+        return answer_later(context, sandbox_.resume_container(context.getParams().getId().cStr()));
+    }
+    kj::Promise<void> listProcesses(ListProcessesContext context) override;
+    kj::Promise<void> readCgroup(ReadCgroupContext context) override;
     kj::Promise<void> monitor(MonitorContext context) override;
     kj::Promise<void> addDescriptors(AddDescriptorsContext context) override;
     kj::Promise<void> createContainer(CreateContainerContext context) override {
@@ -314,6 +322,36 @@ kj::Promise<void> SandboxServer::statusContainer(StatusContainerContext context)
     else
         fill(found->second, context.getResults().initStatus());
     return kj::READY_NOW;
+}
+
+kj::Promise<void> SandboxServer::listProcesses(ListProcessesContext context) {
+    return sandbox_.list_processes(context.getParams().getId().cStr())
+        .then([context](Result<kj::Own<Processes>>&& processes) mutable {
+            if (!processes) {
+                answer(context, std::move(processes).error());
+                return;
+            }
+            auto found = (*processes)->get();
+            context.getResults().setProcesses(found.getProcesses());
+            context.getResults().setMemoryBytes(found.getMemoryBytes());
+        });
+}
+
+kj::Promise<void> SandboxServer::readCgroup(ReadCgroupContext context) {
+    auto params = context.getParams();
+    std::vector<std::string> names;
+    for (auto name : params.getNames())
+        names.emplace_back(name.cStr());
+    return sandbox_.read_cgroup(params.getId().cStr(), names)
+        .then([context](Result<std::vector<std::string>>&& contents) mutable {
+            if (!contents) {
+                answer(context, std::move(contents).error());
+                return;
+            }
+            auto list = context.getResults().initContents(static_cast<unsigned>(contents->size()));
+            for (unsigned i = 0; i < contents->size(); ++i)
+                list.set(i, (*contents)[i]);
+        });
 }
 
 kj::Promise<void> SandboxServer::waitProcess(WaitProcessContext context) {

@@ -124,12 +124,18 @@ TEST(AgentVm, SetsTheProcessUp) {
 TEST(AgentVm, ListsProcesses) {
     Sleeper sleeper("listed");
     auto request = exec_request("listed", "s", {"sleep", "1000"});
-    auto pid = wait_for(request.send()).getGuestPid();
+    wait_for(request.send());
     auto list = vm->agent().processesRequest();
     list.setId("listed");
     auto answer = wait_for(list.send());
-    ASSERT_EQ(answer.getGuestPids().size(), 2U);
-    EXPECT_TRUE(answer.getGuestPids()[0] == pid || answer.getGuestPids()[1] == pid);
+    EXPECT_GT(answer.getMemoryBytes(), 0U);
+    auto processes = answer.getProcesses();
+    ASSERT_EQ(processes.size(), 2U);
+    auto second = processes[0].getPid() == 1 ? processes[1] : processes[0];
+    EXPECT_GT(second.getPid(), 1U);       // a number of the container's
+    EXPECT_EQ(second.getParentPid(), 0U); // the agent, which is not in its namespace
+    EXPECT_STREQ(second.getCommandLine().cStr(), "sleep 1000");
+    EXPECT_GT(second.getResidentBytes(), 0U);
 }
 
 TEST(AgentVm, LoadsASeccompProgram) {

@@ -165,6 +165,30 @@ TEST(Parser, Numbers) {
         EXPECT_EQ(parse_integer(wrong), std::nullopt) << '"' << wrong << '"';
 }
 
+TEST(Parser, Durations) {
+    using Case = std::pair<const char*, int64_t>;
+    for (auto [text, ms] : {Case{"5s", 5000},
+                            {"100ms", 100},
+                            {"1m30s", 90'000},
+                            {"1h", 3'600'000},
+                            {"0", 0},
+                            {"1.5s", 1500},
+                            {".5s", 500},
+                            {"1us", 1},
+                            {"1ns", 1},
+                            {"0s", 0},
+                            {"-2s", -2000},
+                            {"+2s", 2000},
+                            {"3\u00b5s", 1}})
+        EXPECT_EQ(parse_duration_ms(text), ms) << text;
+    for (const char* text :
+         {"", "5", "s", "5x", "5 s", "1e3s", "1.s.", "--5s", "5s3", "999999999999h", "nans", "infs"})
+        EXPECT_FALSE(parse_duration_ms(text)) << text;
+    EXPECT_EQ(parse_words({"events", "a"}).flags.duration_ms("interval"), 5000);
+    EXPECT_EQ(error_of({"events", "--interval=x", "a"}),
+              "invalid value \"x\" for flag -interval: parse error");
+}
+
 TEST(Parser, AskingForAFlagThatIsNotInTheTableIsABug) {
     const Invocation line = parse_words({"list"});
     EXPECT_THROW(line.flags.text("fromat"), std::logic_error);

@@ -30,7 +30,11 @@ struct AgentScript {
     uint64_t exit_stream_bytes = 0;
     std::map<std::string, channel::StreamId> first_stream; ///< by "id/execId"
     std::optional<uint32_t> ends_at_once; ///< what each process ends with as soon as it runs; none: it stays
-    bool obeys_signals = false;           ///< every signal ends its process
+    unsigned processes = 0;               ///< of its answer
+    size_t process_name_bytes = 0;
+    std::vector<std::string> cgroup_files; ///< of its answer
+    uint64_t oom_kills = 0;
+    bool obeys_signals = false; ///< every signal ends its process
 
     void exit(const std::string& process) { waiting.at(process)->fulfill(); }
 };
@@ -73,6 +77,32 @@ public:
     }
     kj::Promise<void> deleteContainer(DeleteContainerContext context) override {
         return play("deleteContainer", context.getParams().getId(), context);
+    }
+    kj::Promise<void> setClock(SetClockContext context) override {
+        return play("setClock", context.getParams().getHostTimeNs() > 0 ? "of now" : "of no time", context);
+    }
+    kj::Promise<void> freeze(FreezeContext context) override {
+        auto params = context.getParams();
+        return play(params.getFrozen() ? "freeze" : "thaw", params.getId(), context);
+    }
+    kj::Promise<void> processes(ProcessesContext context) override {
+        auto list = context.getResults().initProcesses(script_.processes);
+        for (auto process : list)
+            process.setName(std::string(script_.process_name_bytes, 'x'));
+        return play("processes", context.getParams().getId(), context);
+    }
+    kj::Promise<void> readCgroup(ReadCgroupContext context) override {
+        auto contents = context.getResults().initContents(static_cast<unsigned>(script_.cgroup_files.size()));
+        for (unsigned i = 0; i < contents.size(); ++i)
+            contents.set(i, script_.cgroup_files[i]);
+        return play("readCgroup", context.getParams().getId(), context);
+    }
+    kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override {
+        uint64_t seen = context.getParams().getSeen();
+        if (seen >= script_.oom_kills)
+            return kj::NEVER_DONE;
+        context.getResults().setKills(seen + 1);
+        return kj::READY_NOW;
     }
     kj::Promise<void> powerOff(PowerOffContext) override {
         script_.calls.emplace_back("powerOff");
@@ -129,6 +159,8 @@ public:
 
     std::optional<Error> boot_error;
     std::optional<Error> share_error;
+    std::optional<Error> suspend_error;
+    std::optional<Error> resume_error;
     bool never_boots = false;
     kj::Promise<void> booted = kj::READY_NOW; ///< the boot waits for it
     std::vector<std::string> calls;
@@ -153,8 +185,12 @@ public:
         });
     }
     void on_death(std::function<void(std::string)> callback) override { on_death_ = std::move(callback); }
-    kj::Promise<Result<void>> suspend() override { return done("suspend"); }
-    kj::Promise<Result<void>> resume() override { return done("resume"); }
+    kj::Promise<Result<void>> suspend() override {
+        return suspend_error ? Result<void>(*suspend_error) : done("suspend");
+    }
+    kj::Promise<Result<void>> resume() override {
+        return resume_error ? Result<void>(*resume_error) : done("resume");
+    }
     kj::Promise<Result<void>> destroy() override { return done("destroy"); }
     Result<void> attach_share(ShareRequest request) override {
         if (share_error)

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# events: a container's figures, and that it ran out of memory.
+
+load lib/common
+
+setup_file() {
+    file_begin
+    SHARED=${PREFIX}shared
+    bundle sh -c "$FOREVER"
+    run_detached "$SHARED"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    export SHARED BUNDLE
+}
+
+# begin_events ID ARGUMENT...: `events` in the background; its lines go to BUNDLE/events.
+begin_events() {
+    runtime events "$@" >"$BUNDLE/events" 2>"$BUNDLE/events.err" <&0 &
+    EVENTS=$!
+}
+
+has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $2)); }
+
+@test "events: the figures once" {
+    capture runtime events --stats "$SHARED"
+    assert_success
+    assert_equal "$STDERR" ""
+    assert_equal "$(wc -l <<<"$STDOUT")" 1
+    assert_equal "$(jq -r '.type, .id' <<<"$STDOUT" | xargs)" "stats $SHARED"
+    # runc has cpuset since 1.2.
+    assert_matches "$(jq -c '.data | keys' <<<"$STDOUT" | tr -d '"')" \
+        '^\[blkio,cpu,(cpuset,)?hugetlb,intel_rdt,memory,network_interfaces,pids\]$'
+    assert_equal "$(jq '.data.pids.current > 0 and .data.memory.usage.usage > 0 and
+        .data.cpu.usage.total > 0 and (.data.memory.raw | length) > 10' <<<"$STDOUT")" true
+}
+
+@test "events: the figures are the guest's" {
+    only_runvm
+    bundle sh -c "$FOREVER"
+    edit '.linux.resources.memory.limit = 67108864 | .linux.resources.pids.limit = 50'
+    run_detached "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    local figures current
+    figures=$(runtime events --stats "$ID")
+    assert_equal "$(jq '.data.memory.usage.limit, .data.pids.limit' <<<"$figures" | xargs)" "67108864 50"
+    current=$(runtime exec "$ID" cat /sys/fs/cgroup/memory.current)
+    # Within some MiB: the cat itself is in it.
+    assert_equal "$(jq ".data.memory.usage.usage - $current | fabs < 8388608" <<<"$figures")" true
+}
+
+@test "events: at each interval, until the container is deleted" {
+    run_forever "$ID"
+    begin_events --interval 300ms "$ID"
+    wait_until 20 has_lines stats 3
+    runtime kill "$ID" KILL
+    wait_status "$ID" stopped
+    sleep 0.5
+    kill -0 "$EVENTS"
+    runtime delete "$ID"
+    local status=0
+    wait "$EVENTS" || status=$?
+    assert_equal "$status" 0
+}
+
+@test "events: tells of a kill for want of memory" {
+    only_runvm "runc needs the memory controller in its cgroup hierarchy"
+    bundle sh -c 'echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; tail -c 64m /dev/zero; echo "tail $?"; sleep 1000'
+    edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
+    run_detached "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    begin_events --interval 1h "$ID"
+    sleep 0.5
+    runtime exec "$ID" touch /tmp/go
+    wait_until 30 grep -q 'tail 137' "$BUNDLE/stdout"
+    wait_until 20 has_lines oom 1
+    assert_equal "$(grep oom "$BUNDLE/events" | head -n 1)" "{\"type\":\"oom\",\"id\":\"$ID\"}"
+    runtime delete --force "$ID"
+    wait "$EVENTS"
+}
+
+@test "events: tells of it when it is the end of the container" {
+    only_runvm
+    bundle sh -c 'echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec tail -c 64m /dev/zero'
+    edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
+    run_detached "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    begin_events --interval 1h "$ID"
+    sleep 0.5
+    runtime exec "$ID" touch /tmp/go
+    wait_status "$ID" stopped
+    wait_until 20 has_lines oom 1
+    runtime delete "$ID"
+    wait "$EVENTS"
+}
+
+@test "events: of a paused container" {
+    run_forever "$ID"
+    runtime pause "$ID"
+    assert_equal "$(runtime events --stats "$ID" | jq .type)" '"stats"'
+    assert_equal "$(status_of "$ID")" paused
+}
+
+@test "events: bad intervals" {
+    capture runtime events --interval 0s "$SHARED"
+    assert_status 1
+    assert_stderr_contains "duration interval must be greater than 0"
+    capture runtime events --interval 5 "$SHARED"
+    assert_status 1
+    assert_stdout_contains 'invalid value "5" for flag -interval'
+}
+
+@test "events: a stopped and an unknown container" {
+    bundle true
+    run_detached "$ID"
+    wait_status "$ID" stopped
+    capture runtime events --stats "$ID"
+    assert_status 1
+    assert_stderr_contains "container with id $ID is not running"
+    capture runtime events "$ID-2"
+    assert_status 1
+    assert_stderr_contains "container does not exist"
+}
+
+@test "events: a reader that leaves ends it" {
+    only_runvm "runc goes on"
+    runtime events --interval 100ms "$SHARED" | head -n 1 | jq -e '.type == "stats"'
+}
+
+@test "no leak" { assert_no_leak "$SHARED"; }

@@ -55,6 +55,9 @@ _runvm() {
             spec:--bundle | spec:-b)
                 [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
                 ;;
+            update:--resources | update:-r | update:--blkio-weight | update:--cpu-period | update:--cpu-quota | update:--cpu-burst | update:--cpu-share | update:--cpu-rt-period | update:--cpu-rt-runtime | update:--cpuset-cpus | update:--cpuset-mems | update:--kernel-memory | update:--kernel-memory-tcp | update:--memory | update:--cpu-idle | update:--memory-reservation | update:--memory-swap | update:--pids-limit | update:--l3-cache-schema | update:--mem-bw-schema)
+                [[ ${COMP_WORDS[i + 1]} == = ]] || ((i++))
+                ;;
             *:-*) ;;
             :*) command=${COMP_WORDS[i]} ;;
             *) ((position++)) ;;
@@ -73,7 +76,7 @@ _runvm() {
             if [[ $cur == -* ]]; then
                 __runvm_words "--debug --log --log-format --root --config --systemd-cgroup --rootless --help -h --version -v"
             else
-                __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state"
+                __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state update"
             fi
             ;;
         check)
@@ -220,7 +223,33 @@ _runvm() {
                 __runvm_ids
             fi
             ;;
-        help | h) __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state" ;;
+        update)
+            case $prev in
+                --resources | -r) __runvm_files -f; return ;;
+                --blkio-weight) return ;;
+                --cpu-period) return ;;
+                --cpu-quota) return ;;
+                --cpu-burst) return ;;
+                --cpu-share) return ;;
+                --cpu-rt-period) return ;;
+                --cpu-rt-runtime) return ;;
+                --cpuset-cpus) return ;;
+                --cpuset-mems) return ;;
+                --memory) return ;;
+                --cpu-idle) return ;;
+                --memory-reservation) return ;;
+                --memory-swap) return ;;
+                --pids-limit) return ;;
+                --l3-cache-schema) return ;;
+                --mem-bw-schema) return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                __runvm_words "--resources -r --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --cpu-idle --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help -h"
+            elif ((position == 0)); then
+                __runvm_ids
+            fi
+            ;;
+        help | h) __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state update" ;;
     esac
 }
 

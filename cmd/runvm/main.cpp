@@ -32,6 +32,7 @@ constexpr Entry entries[] = {
     {"kill", commands::kill},     {"list", commands::list},     {"pause", commands::pause},
     {"ps", commands::ps},         {"resume", commands::resume}, {"run", commands::run},
     {"spec", commands::spec},     {"start", commands::start},   {"state", commands::state},
+    {"update", commands::update},
 };
 
 std::string help_of(const Invocation& line) {

@@ -188,6 +188,42 @@ Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
     return attach_device_program(folder_.get(), device_program(checked));
 }
 
+Result<uint64_t> Cgroup::memory_usage() const {
+    RUNVM_ASSIGN(std::string text, read("memory.current"));
+    uint64_t bytes = 0;
+    std::from_chars(text.data(), text.data() + text.size(), bytes);
+    return bytes;
+}
+
+// cgroup v1 refused such a limit after it had tried to reclaim the difference; v2 kills.
+Result<void> Cgroup::make_room(uint64_t limit_bytes) const {
+    RUNVM_ASSIGN(uint64_t usage, memory_usage());
+    if (usage <= limit_bytes)
+        return {};
+    // Fails if less could be reclaimed: what counts is what is left. (Kernels before 5.19 have no such file.)
+    (void)write("memory.reclaim", std::to_string(usage - limit_bytes), true);
+    RUNVM_ASSIGN(usage, memory_usage());
+    if (usage <= limit_bytes)
+        return {};
+    return Error(ErrorKind::invalid_argument,
+                 "rejecting memory limit " + std::to_string(limit_bytes) + " <= usage " +
+                     std::to_string(usage),
+                 EBUSY); // runc's words
+}
+
+Result<void> Cgroup::update(protocol::Resources::Reader resources) {
+    for (auto file : resources.getFiles()) {
+        uint64_t limit = 0;
+        std::string_view text(file.getValue().cStr(), file.getValue().size());
+        bool is_number = std::from_chars(text.data(), text.data() + text.size(), limit).ec == std::errc();
+        if (is_number && file.getName() == "memory.max")
+            RUNVM_TRY(make_room(limit));
+    }
+    for (auto file : resources.getFiles())
+        RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
+    return {};
+}
+
 Result<os::Fd> Cgroup::open_below(const std::string& path) const {
     size_t begin = path.find_first_not_of('/');
     std::string relative = begin == std::string::npos ? "." : path.substr(begin);

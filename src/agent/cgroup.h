@@ -33,6 +33,10 @@ public:
     /// Writes the resource files, and makes the device rules effective.
     Result<void> apply(protocol::Resources::Reader resources);
 
+    /// The same for a container that runs: refuses a memory limit that its processes would have to die for
+    /// (busy), and takes no device rules.
+    Result<void> update(protocol::Resources::Reader resources);
+
     /// A cgroup below this one; empty: this one.
     Result<os::Fd> open_below(const std::string& path) const;
 
@@ -62,6 +66,8 @@ private:
     Cgroup(std::string path, os::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
 
     Result<void> write(const std::string& name, const std::string& value, bool optional) const;
+    Result<uint64_t> memory_usage() const;
+    Result<void> make_room(uint64_t limit_bytes) const;
 
     std::string path_;
     os::Fd folder_;

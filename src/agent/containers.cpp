@@ -329,6 +329,15 @@ Result<void> Containers::resize(const std::string& id, const std::string& exec_i
     return resize_terminal(process->terminal.get(), height, width);
 }
 
+Result<void> Containers::update(const std::string& id, protocol::Resources::Reader resources) {
+    RUNVM_ASSIGN(ContainerPtr container, find(id));
+    if (container->state == Container::State::stopped)
+        return Error(ErrorKind::process_finished, "the container's process has ended");
+    if (!is_up(*container))
+        return Error(ErrorKind::wrong_state, "container `" + id + "` is being made");
+    return container->cgroup->update(resources);
+}
+
 kj::Promise<Result<void>> Containers::freeze(const std::string& id, bool frozen) {
     using Answer = Result<void>;
     Result<ContainerPtr> found = find(id);

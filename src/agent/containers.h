@@ -65,6 +65,7 @@ public:
     Result<std::vector<ProcessInfo>> processes(const std::string& id) const;
     Result<std::vector<std::string>> read_cgroup(const std::string& id,
                                                  const std::vector<std::string>& names) const;
+    Result<void> update(const std::string& id, protocol::Resources::Reader resources);
     kj::Promise<Result<uint64_t>> await_oom_kill(const std::string& id, uint64_t seen);
 
     /// A child of the agent has been reaped.

@@ -171,6 +171,12 @@ kj::Promise<void> AgentService::readCgroup(ReadCgroupContext context) {
     return kj::READY_NOW;
 }
 
+kj::Promise<void> AgentService::updateContainer(UpdateContainerContext context) {
+    auto params = context.getParams();
+    answer_error(context, containers_.update(params.getId(), params.getResources()));
+    return kj::READY_NOW;
+}
+
 kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {
     auto params = context.getParams();
     allow_cancellation(context);

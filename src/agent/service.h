@@ -38,6 +38,7 @@ protected:
     kj::Promise<void> freeze(FreezeContext context) override;
     kj::Promise<void> readCgroup(ReadCgroupContext context) override;
     kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override;
+    kj::Promise<void> updateContainer(UpdateContainerContext context) override;
 
 private:
     Containers& containers_;

@@ -1,5 +1,7 @@
 #include "cli/flags.h"
 
+#include "cli/flag_lists.h"
+
 #include <algorithm>
 
 namespace runvm::cli {
@@ -11,269 +13,6 @@ constexpr std::string_view container_id = "<container-id>";
 constexpr std::string_view bundle_description =
     "The bundle is a folder with a specification file named \"config.json\" and a root filesystem. The new "
     "container's name, <container-id>, must be unique below --root.";
-
-// The flags that several commands share are written once.
-constexpr Flag bundle_flag = {.name = "bundle",
-                              .alias = "b",
-                              .kind = ValueKind::text,
-                              .placeholder = "path",
-                              .help = "the bundle's folder; the current folder if not given",
-                              .needed_by = "containerd conmon buildah people",
-                              .completion = Completion::folder};
-constexpr Flag console_socket_flag = {
-    .name = "console-socket",
-    .kind = ValueKind::text,
-    .placeholder = "path",
-    .help = "unix socket that receives the descriptor of the console's pseudoterminal master",
-    .needed_by = "containerd conmon buildah",
-    .completion = Completion::file};
-constexpr Flag pidfd_socket_flag = {.name = "pidfd-socket",
-                                    .kind = ValueKind::text,
-                                    .placeholder = "path",
-                                    .help = "unix socket that receives a pidfd of the process",
-                                    .needed_by = "containerd",
-                                    .completion = Completion::file};
-constexpr Flag pid_file_flag = {.name = "pid-file",
-                                .kind = ValueKind::text,
-                                .placeholder = "path",
-                                .help = "file that receives the process's pid on the host",
-                                .needed_by = "containerd conmon buildah people",
-                                .completion = Completion::file};
-constexpr Flag no_pivot_flag = {.name = "no-pivot",
-                                .help = "accepted for runc's callers; the guest's root is never a ramdisk's",
-                                .needed_by = "containerd conmon"};
-constexpr Flag no_new_keyring_flag = {.name = "no-new-keyring",
-                                      .help = "do not give the container a session keyring of its own",
-                                      .needed_by = "containerd conmon"};
-constexpr Flag preserve_fds_flag = {
-    .name = "preserve-fds",
-    .kind = ValueKind::integer,
-    .placeholder = "N",
-    .default_value = "0",
-    .help = "pass N more descriptors on, from 3 upwards; they must be pipes or sockets",
-    .needed_by = "containerd conmon"};
-constexpr Flag detach_flag = {.name = "detach",
-                              .alias = "d",
-                              .help = "return when the process runs, and leave it running",
-                              .needed_by = "containerd conmon people"};
-
-constexpr Flag globals[] = {
-    {.name = "debug", .help = "write debug messages to the log", .needed_by = "containerd people"},
-    {.name = "log",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .help = "file that the log is added to; stderr if not given",
-     .needed_by = "containerd conmon people",
-     .completion = Completion::file},
-    {.name = "log-format",
-     .kind = ValueKind::text,
-     .placeholder = "format",
-     .default_value = "text",
-     .help = "the log's format: text or json",
-     .needed_by = "containerd conmon",
-     .completion = Completion::choices,
-     .choices = "text json"},
-    {.name = "root",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .default_value = "/run/runvm",
-     .help = "folder of the containers' state, best on a tmpfs",
-     .needed_by = "containerd conmon cri-o people",
-     .completion = Completion::folder},
-    {.name = "config",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .help = "configuration file; etc/runvm/config.toml of the installation if not given",
-     .needed_by = "people",
-     .completion = Completion::file},
-    {.name = "systemd-cgroup",
-     .help = "take cgroupsPath in systemd's form, \"slice:prefix:name\"",
-     .needed_by = "containerd conmon cri-o"},
-    {.name = "rootless",
-     .kind = ValueKind::text,
-     .placeholder = "value",
-     .default_value = "auto",
-     .help = "ignore cgroup permission errors: true, false or auto",
-     .needed_by = "containerd",
-     .completion = Completion::choices,
-     .choices = "true false auto"},
-    // runc before 1.4 had it, and old containerd configurations set it (go-runc: Runc.Criu).
-    {.name = "criu",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .needed_by = "containerd",
-     .hidden = true},
-    // Podman's --cgroups=disabled (libpod/oci_conmon_common.go); the flag is crun's.
-    {.name = "cgroup-manager",
-     .kind = ValueKind::text,
-     .placeholder = "name",
-     .needed_by = "podman",
-     .completion = Completion::choices,
-     .choices = "cgroupfs systemd disabled",
-     .hidden = true},
-    {.name = "help", .alias = "h", .help = "show help", .needed_by = "podman people"},
-    {.name = "version",
-     .alias = "v",
-     .help = "print the version",
-     .needed_by = "containerd podman cri-o people"},
-};
-
-constexpr Flag create_flags[] = {
-    bundle_flag,
-    console_socket_flag,
-    pidfd_socket_flag,
-    pid_file_flag,
-    no_pivot_flag,
-    no_new_keyring_flag,
-    preserve_fds_flag,
-    // create always detaches, but go-runc passes CreateOpts.Detach on.
-    {.name = "detach", .alias = "d", .needed_by = "containerd", .hidden = true},
-};
-
-constexpr Flag run_flags[] = {
-    bundle_flag,
-    console_socket_flag,
-    pidfd_socket_flag,
-    detach_flag,
-    {.name = "keep", .help = "do not delete the container when it has ended", .needed_by = "people"},
-    pid_file_flag,
-    {.name = "no-subreaper",
-     .help = "accepted for runc's callers; runvm adopts no processes",
-     .needed_by = "containerd people"},
-    no_pivot_flag,
-    no_new_keyring_flag,
-    preserve_fds_flag,
-};
-
-constexpr Flag exec_flags[] = {
-    console_socket_flag,
-    pidfd_socket_flag,
-    {.name = "cwd",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .help = "the process's working folder in the container",
-     .needed_by = "people"},
-    {.name = "env",
-     .alias = "e",
-     .kind = ValueKind::text_list,
-     .placeholder = "NAME=value",
-     .help = "set an environment variable",
-     .needed_by = "people"},
-    {.name = "tty", .alias = "t", .help = "give the process a terminal", .needed_by = "people"},
-    {.name = "user",
-     .alias = "u",
-     .kind = ValueKind::text,
-     .placeholder = "uid[:gid]",
-     .help = "the process's user, and group",
-     .needed_by = "people"},
-    {.name = "additional-gids",
-     .alias = "g",
-     .kind = ValueKind::integer_list,
-     .placeholder = "gid",
-     .help = "add a supplementary group",
-     .needed_by = "people"},
-    {.name = "process",
-     .alias = "p",
-     .kind = ValueKind::text,
-     .placeholder = "process.json",
-     .help = "take the process from a file in the shape of config.json's \"process\"",
-     .needed_by = "containerd conmon cri-o",
-     .completion = Completion::file},
-    detach_flag,
-    pid_file_flag,
-    {.name = "process-label",
-     .kind = ValueKind::text,
-     .placeholder = "label",
-     .help = "accepted for runc's callers: SELinux does not reach into the guest",
-     .needed_by = "people"},
-    {.name = "apparmor",
-     .kind = ValueKind::text,
-     .placeholder = "profile",
-     .help = "accepted for runc's callers: AppArmor does not reach into the guest",
-     .needed_by = "people"},
-    {.name = "no-new-privs", .help = "set the process's no_new_privs attribute", .needed_by = "people"},
-    {.name = "cap",
-     .alias = "c",
-     .kind = ValueKind::text_list,
-     .placeholder = "capability",
-     .help = "add a capability to the process",
-     .needed_by = "people"},
-    preserve_fds_flag,
-    {.name = "cgroup",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .help = "put the process into an existing cgroup below the container's",
-     .needed_by = "people"},
-    {.name = "ignore-paused",
-     .help = "in a paused container, wait for its resume instead of failing",
-     .needed_by = "people"},
-    // runc had it until 1.1, hidden, for callers of older versions.
-    {.name = "no-subreaper", .needed_by = "people", .hidden = true},
-};
-
-constexpr Flag kill_flags[] = {
-    {.name = "all",
-     .alias = "a",
-     .help = "send the signal to all of the container's processes",
-     .needed_by = "containerd podman cri-o people"},
-};
-
-constexpr Flag delete_flags[] = {
-    {.name = "force",
-     .alias = "f",
-     .help = "end a container that still runs; a container that does not exist is no error",
-     .needed_by = "containerd podman cri-o people"},
-};
-
-constexpr Flag events_flags[] = {
-    {.name = "interval",
-     .kind = ValueKind::duration,
-     .placeholder = "duration",
-     .default_value = "5s",
-     .help = "the time between figures: 5s, 500ms, 1m30s",
-     .needed_by = "containerd people"},
-    {.name = "stats", .help = "print the figures once, and end", .needed_by = "containerd people"},
-};
-
-constexpr Flag ps_flags[] = {
-    {.name = "format",
-     .alias = "f",
-     .kind = ValueKind::text,
-     .placeholder = "format",
-     .default_value = "table",
-     .help = "table or json",
-     .needed_by = "containerd people",
-     .completion = Completion::choices,
-     .choices = "table json"},
-};
-
-constexpr Flag list_flags[] = {
-    {.name = "format",
-     .alias = "f",
-     .kind = ValueKind::text,
-     .placeholder = "format",
-     .default_value = "table",
-     .help = "table or json",
-     .needed_by = "containerd people",
-     .completion = Completion::choices,
-     .choices = "table json"},
-    {.name = "quiet", .alias = "q", .help = "print the ids only", .needed_by = "people"},
-};
-
-constexpr Flag spec_flags[] = {
-    {.name = "bundle",
-     .alias = "b",
-     .kind = ValueKind::text,
-     .placeholder = "path",
-     .help = "folder to write config.json to; the current folder if not given",
-     .needed_by = "people",
-     .completion = Completion::folder},
-    {.name = "rootless", .help = "write a specification for a user who is not root", .needed_by = "people"},
-};
-
-constexpr Flag check_flags[] = {
-    {.name = "json", .help = "print the findings as a JSON array", .needed_by = "people"},
-};
 
 constexpr Command all_commands[] = {
     {.name = "check",
@@ -434,9 +173,24 @@ constexpr Command all_commands[] = {
      .min_arguments = 1,
      .max_arguments = 1,
      .arguments = Arguments::container_id},
+    {.name = "update",
+     .summary = "change the limits of a container",
+     .synopsis = container_id,
+     .description = "The limits change in the guest, while the container runs; what is not given stays as it "
+                    "is. If one is "
+                    "refused, all stay. A memory limit below what the container uses is refused.\n\n"
+                    "With --resources the other options are ignored. The file has the shape of config.json's "
+                    "linux.resources: {\"memory\": {\"limit\": 536870912}, \"cpu\": {\"quota\": 50000, "
+                    "\"period\": 100000}, "
+                    "\"pids\": {\"limit\": 100}}.",
+     .example = "runvm update --memory 512m --pids-limit 100 web\n"
+                "echo '{\"cpu\": {\"shares\": 512}}' | runvm update --resources - web",
+     .flags = update_flags,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .arguments = Arguments::container_id},
     {.name = "checkpoint", .available = false},
     {.name = "restore", .available = false},
-    {.name = "update", .available = false},
 };
 
 } // namespace
@@ -455,7 +209,7 @@ const std::string_view program_description =
 const Flag help_flag = {.name = "help", .alias = "h", .help = "show help"};
 
 std::span<const Flag> global_flags() {
-    return globals;
+    return global_flag_list;
 }
 
 std::span<const Command> commands() {

@@ -258,6 +258,14 @@ std::string Values::text(std::string_view name) const {
     return value != nullptr ? *value : std::string(wanted.default_value);
 }
 
+std::string Values::any(std::string_view name) const {
+    const auto found = std::ranges::find(flags_, name, &Flag::name);
+    if (found == flags_.end())
+        throw std::logic_error("no flag of this name in the table: " + std::string(name));
+    const std::string* value = last(*found);
+    return value != nullptr ? *value : std::string();
+}
+
 int Values::integer(std::string_view name) const {
     const Flag& wanted = flag(name, ValueKind::integer);
     const std::string* value = last(wanted);

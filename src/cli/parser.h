@@ -24,6 +24,8 @@ public:
     bool given(std::string_view name) const;
     bool boolean(std::string_view name) const;
     std::string text(std::string_view name) const;
+    /// The last value that was given, as it was written, of a flag of any kind; empty if there is none.
+    std::string any(std::string_view name) const;
     int integer(std::string_view name) const;
     int64_t duration_ms(std::string_view name) const;
     std::vector<std::string> texts(std::string_view name) const;

@@ -81,6 +81,18 @@ void read_cpu(const Value& cpu, Files& files) {
         files.push_back({"cpuset.mems", mems});
 }
 
+void read_block_io(const Value& block_io, Files& files) {
+    // ConvertBlkIOToIOWeightValue: 10 to 1000 become 1 to 10000. A guest without weights has no such file.
+    constexpr uint64_t min_weight = 10;
+    constexpr uint64_t max_weight = 1000;
+    uint64_t weight = block_io["weight"].natural(UINT16_MAX);
+    if (weight == 0)
+        return;
+    if (weight < min_weight || weight > max_weight)
+        block_io["weight"].fail_found("allowed are 10 to 1000");
+    files.push_back({"io.weight", "default " + std::to_string(1 + (weight - min_weight) * 9999 / 990), true});
+}
+
 void read_hugepage_limits(const Value& limits, Files& files) {
     for (const Value& element : limits.elements()) {
         std::string size = element["pageSize"].text();
@@ -208,6 +220,7 @@ void read_resources(const Value& resources, protocol::Resources::Builder built, 
     Files files;
     read_pids(resources["pids"], files);
     read_memory(resources["memory"], files, plan);
+    read_block_io(resources["blockIO"], files);
     read_cpu(resources["cpu"], files);
     read_hugepage_limits(resources["hugepageLimits"], files);
     read_unified(resources["unified"], files);

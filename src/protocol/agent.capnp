@@ -69,4 +69,8 @@ interface Agent {
   awaitOomKill @15 (id :Text, seen :UInt64) -> (error :Common.Error, kills :UInt64);
   # Returns when the kernel has killed more than `seen` processes of the container for want of memory, with their number;
   # process_finished when the container has ended.
+
+  updateContainer @16 (id :Text, resources :Common.Resources) -> (error :Common.Error);
+  # Writes these files of its cgroup; device rules stay. A memory limit below what is used and cannot be reclaimed is
+  # refused (EBUSY) before anything is written: the kernel would kill the container's processes.
 }

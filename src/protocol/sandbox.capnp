@@ -142,6 +142,7 @@ interface Sandbox {
   # No error if it is not paused.
   listProcesses @19 (id :Text) -> (error :Common.Error, processes :List(Common.ProcessInfo), memoryBytes :UInt64);
   readCgroup @20 (id :Text, names :List(Text)) -> (error :Common.Error, contents :List(Text));
+  updateContainer @21 (id :Text, resources :Common.Resources) -> (error :Common.Error);
   # As the agent's.
 }
 

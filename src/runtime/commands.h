@@ -84,6 +84,14 @@ Result<void> kill(Context& context, const std::string& id, int signal, bool all)
 /// Its processes stop, and go on. wrong_state if it is not running or created, or is not paused.
 Result<void> pause(Context& context, const std::string& id);
 Result<void> resume(Context& context, const std::string& id);
+struct UpdateOptions {
+    std::string resources_file; ///< --resources; "-": standard input
+    std::function<std::optional<std::string>(const char* name)>
+        flag{}; ///< the others, if there is no such file
+};
+/// New limits. If the guest refuses one, all are as before.
+Result<void> update(Context& context, const std::string& id, const UpdateOptions& options);
+
 /// The shims' pids: what stands for the container's processes on the host. Empty for a stopped container.
 Result<std::vector<pid_t>> host_pids(Context& context, const std::string& id);
 /// `ps` over the guest's processes; `options` are procps's.

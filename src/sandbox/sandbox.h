@@ -76,6 +76,7 @@ public:
                         const std::string& cgroup, std::vector<StreamEndpoint> streams);
     Promised<void> signal(const std::string& id, const std::string& exec_id, int signal, bool all);
     Promised<void> resize(const std::string& id, const std::string& exec_id, uint16_t height, uint16_t width);
+    Promised<void> update_container(const std::string& id, protocol::Resources::Reader resources);
     Promised<void> pause_container(const std::string& id);
     Promised<void> resume_container(const std::string& id);
     /// Their answers are the guest's: only their sizes have been checked.

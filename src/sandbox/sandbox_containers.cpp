@@ -366,6 +366,16 @@ Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id
     return tell_guest(agent_timeout_ms_, "resize", request);
 }
 
+Promised<void> Sandbox::update_container(const std::string& id, protocol::Resources::Reader resources) {
+    auto process = find_live(id, "");
+    if (!process)
+        return failed(std::move(process).error());
+    auto request = guest_->agent.updateContainerRequest();
+    request.setId(id);
+    request.setResources(resources);
+    return tell_guest(agent_timeout_ms_, "updateContainer", request);
+}
+
 Promised<void> Sandbox::delete_container(const std::string& id) {
     auto record = find(id);
     if (!record)

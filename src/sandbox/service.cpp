@@ -157,6 +157,10 @@ public:
         sandbox_.end("deleted");
         return kj::READY_NOW;
     }
+    kj::Promise<void> updateContainer(UpdateContainerContext context) override {
+        auto params = context.getParams();
+        return answer_later(context, sandbox_.update_container(params.getId().cStr(), params.getResources()));
+    }
     kj::Promise<void> pauseContainer(PauseContainerContext context) override {
         return answer_later(context, sandbox_.pause_container(context.getParams().getId().cStr()));
     }

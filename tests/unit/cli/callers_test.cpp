@@ -37,6 +37,7 @@ const Line lines[] = {
     {"containerd", "--root /r --log /l --log-format json ps --format json c1"},
     {"containerd", "ps --format table c1 -o pid,args"},
     {"containerd", "--root /r events --stats c1"},
+    {"containerd", "--root /r update --resources=- c1"},
     {"containerd", "--root /r events --interval=5s c1"},
     {"containerd", "--version"},
     {"containerd", "features"},
@@ -51,6 +52,7 @@ const Line lines[] = {
     {"podman", "start c1"},
     {"podman", "kill c1 15"},
     {"podman", "kill --all c1 9"},
+    {"podman", "update --resources=/tmp/r.json c1"},
     {"podman", "pause c1"},
     {"podman", "resume c1"},
     {"podman", "delete --force c1"},
@@ -64,6 +66,7 @@ const Line lines[] = {
     {"cri-o", "--root /run/runc kill c1 KILL"},
     {"cri-o", "--root /run/runc kill -a c1 KILL"},
     {"cri-o", "--root /run/runc exec --process /tmp/p.json c1"},
+    {"cri-o", "--root /run/runc update --resources - c1"},
     {"cri-o", "features"},
     {"cri-o", "--version"},
     // Buildah, run_linux.go
@@ -81,6 +84,12 @@ const Line lines[] = {
     {"people", "kill -a c1 TERM"},
     {"people", "events --stats --interval 1s c1"},
     {"people", "ps -f json c1"},
+    {"people", "update -r /r.json c1"},
+    {"people",
+     "update --blkio-weight 500 --cpu-period 100000 --cpu-quota 5000 --cpu-burst 100 --cpu-share 10 "
+     "--cpu-rt-period 1 --cpu-rt-runtime 1 --cpuset-cpus 0 --cpuset-mems 0 --kernel-memory 1 "
+     "--kernel-memory-tcp 1 --memory 100m --cpu-idle 1 --memory-reservation 1 --memory-swap -1 "
+     "--pids-limit 10 --l3-cache-schema x --mem-bw-schema y c1"},
     {"people", "delete -f c1"},
     {"people", "spec --bundle /b --rootless"},
     {"people", "check --json"},

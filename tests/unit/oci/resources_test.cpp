@@ -102,8 +102,12 @@ TEST_F(Resources, unified) {
     EXPECT_NE(error_with("/linux/resources/unified", {{"..", "1"}}), "");
 }
 
-TEST_F(Resources, block_io_is_refused) {
-    EXPECT_EQ(error_kind_with("/linux/resources/blockIO/weight", 10), ErrorKind::unsupported);
+TEST_F(Resources, block_io) {
+    EXPECT_EQ(files({{"blockIO", {{"weight", 10}}}}), (Files{"io.weight=default 1?"}));
+    EXPECT_EQ(files({{"blockIO", {{"weight", 500}}}}), (Files{"io.weight=default 4950?"}));
+    EXPECT_EQ(files({{"blockIO", {{"weight", 0}}}}), Files());
+    EXPECT_NE(error_with("/linux/resources/blockIO/weight", 9), "");
+    EXPECT_NE(error_with("/linux/resources/blockIO/weight", 1001), "");
     EXPECT_EQ(error_kind_with("/linux/resources/blockIO/throttleReadBpsDevice",
                               list_of({{"major", 8}, {"minor", 0}, {"rate", 1}})),
               ErrorKind::unsupported);

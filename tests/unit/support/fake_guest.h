@@ -85,6 +85,11 @@ public:
         auto params = context.getParams();
         return play(params.getFrozen() ? "freeze" : "thaw", params.getId(), context);
     }
+    kj::Promise<void> updateContainer(UpdateContainerContext context) override {
+        auto files = context.getParams().getResources().getFiles();
+        return play("updateContainer", files.size() > 0 ? files[0].getName() : kj::StringPtr("nothing"),
+                    context);
+    }
     kj::Promise<void> processes(ProcessesContext context) override {
         auto list = context.getResults().initProcesses(script_.processes);
         for (auto process : list)

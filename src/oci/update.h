@@ -1,0 +1,34 @@
+#pragma once
+// `update`: new limits for a container, by runc's rules of what replaces what (its update.go).
+
+#include "core/result.h"
+#include "protocol/common.capnp.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace runvm::oci {
+
+/// The value of a flag of `update` by its name without dashes; nothing if it was not given.
+using UpdateFlag = std::function<std::optional<std::string>(const char* name)>;
+
+/// The JSON that --resources would hold in place of these flags. An error names the flag, in runc's words.
+Result<std::string> resources_of_flags(const UpdateFlag& flag);
+
+struct Update {
+    std::string config;              ///< the container's config.json from now on
+    std::vector<std::string> notes;  ///< what is accepted without effect
+    uint64_t memory_limit_bytes = 0; ///< 0: none
+};
+
+/// `text` is what --resources holds (`name`: what errors call it): the shape of config.json's
+/// linux.resources. `resources` gets the files to write in the guest.
+Result<Update> plan_update(const std::string& container_config, const std::string& text,
+                           const std::string& name, protocol::Resources::Builder resources);
+
+/// The files that `container_config` says, to go back to.
+Result<void> plan_resources(const std::string& container_config, protocol::Resources::Builder resources);
+
+} // namespace runvm::oci

@@ -1,0 +1,87 @@
+// update: new limits for a container that runs.
+
+#include "oci/update.h"
+
+#include "oci/document.h"
+#include "os/file.h"
+#include "runtime/commands.h"
+#include "runtime/fault_point.h"
+#include "runtime/monitor_connection.h"
+
+#include <capnp/message.h>
+#include <unistd.h>
+
+namespace runvm::runtime {
+
+namespace {
+
+constexpr uint32_t monitor_timeout_ms = 10000;
+
+struct UpdateText {
+    std::string text;
+    std::string name; ///< what errors call it
+};
+
+Result<UpdateText> read_update(const UpdateOptions& options) {
+    UpdateText update;
+    if (options.resources_file.empty()) {
+        update.name = "update";
+        RUNVM_ASSIGN(update.text, oci::resources_of_flags(options.flag));
+    } else if (options.resources_file == "-") {
+        update.name = "standard input";
+        RUNVM_ASSIGN(update.text, os::read_fd(STDIN_FILENO, update.name, oci::max_file_bytes));
+    } else {
+        update.name = options.resources_file;
+        RUNVM_ASSIGN(update.text, os::read_file(update.name, oci::max_file_bytes));
+    }
+    return update;
+}
+
+Result<void> tell_guest(const Context& context, MonitorConnection& connection, const std::string& id,
+                        protocol::Resources::Reader resources) {
+    auto request = connection.sandbox().updateContainerRequest();
+    request.setId(id);
+    request.setResources(resources);
+    uint32_t limit_ms = context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    return connection.tell(request.send(), limit_ms, "updateContainer");
+}
+
+// A file may have been written before another was refused.
+void go_back(const Context& context, MonitorConnection& connection, const state::Container& container) {
+    capnp::MallocMessageBuilder message;
+    auto resources = message.initRoot<protocol::Resources>();
+    Result<void> back = oci::plan_resources(container.config, resources);
+    if (back)
+        back = tell_guest(context, connection, container.id, resources);
+    if (!back && context.log != nullptr)
+        context.log->warning("the old limits could not be set again: " + back.error().to_string());
+}
+
+} // namespace
+
+Result<void> update(Context& context, const std::string& id, const UpdateOptions& options) {
+    RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
+    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    state::Status status = state::effective_status(container);
+    if (status == state::Status::stopped || status == state::Status::creating)
+        return Error(ErrorKind::process_finished, "container not running"); // runc's words
+    RUNVM_ASSIGN(UpdateText text, read_update(options));
+    capnp::MallocMessageBuilder message;
+    auto resources = message.initRoot<protocol::Resources>();
+    RUNVM_ASSIGN(oci::Update update, oci::plan_update(container.config, text.text, text.name, resources));
+    for (const std::string& note : update.notes)
+        context.trace("update: " + note);
+    RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
+    fault_point("update.before-rpc");
+    if (auto told = tell_guest(context, *connection, id, resources); !told) {
+        if (state::effective_status(container) == state::Status::stopped)
+            return Error(ErrorKind::process_finished, "container not running");
+        go_back(context, *connection, container);
+        return told;
+    }
+    fault_point("update.after-rpc");
+    container.config = std::move(update.config);
+    return context.store->save(container);
+}
+
+} // namespace runvm::runtime

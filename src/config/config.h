@@ -43,6 +43,9 @@ struct Config {
     struct Logging {
         std::string level = "info"; ///< debug, info, warning, error
     } logging;
+    struct Annotations {
+        std::vector<std::string> allowed; ///< keys that a bundle may set (annotations.h)
+    } annotations;
 };
 
 /// The file at `path`. An unknown key, a wrong type or a bad value is an error that names file, line, key,

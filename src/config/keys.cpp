@@ -1,5 +1,7 @@
 #include "config/keys.h"
 
+#include "config/annotations.h"
+
 #include <algorithm>
 
 namespace runvm::config {
@@ -49,6 +51,11 @@ TextRule one_line() {
 TextRule option() {
     return {"texts of one line, none empty",
             [](const std::string& text) { return !text.empty() && is_one_line(text); }};
+}
+
+TextRule annotated_key() {
+    return {"keys of hypervisor, channel, shared_fs and logging, such as \"hypervisor.vcpus\"",
+            may_be_annotated};
 }
 
 TextRule q35_machine() {
@@ -136,6 +143,9 @@ std::vector<Key> make_keys() {
     table.text(
         "logging.level", [](C& c) -> Text { return c.logging.level; },
         one_of({"debug", "info", "warning", "error"}));
+    table.list(
+        "annotations.allowed", [](C& c) -> std::vector<std::string>& { return c.annotations.allowed; },
+        annotated_key());
     return table.take();
 }
 

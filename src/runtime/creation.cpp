@@ -1,5 +1,7 @@
 #include "runtime/creation.h"
 
+#include "config/annotations.h"
+
 #include "core/time.h"
 #include "os/file.h"
 #include "os/unix_socket.h"
@@ -105,6 +107,7 @@ Result<void> Creation::read_bundle() {
     RUNVM_ASSIGN(std::string text, std::move(read));
     auto container = message_.initRoot<protocol::Container>();
     RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, container));
+    RUNVM_ASSIGN(context_.config, config::with_annotations(std::move(context_.config), plan_.annotations));
     if (!options_.no_new_keyring)
         container.setSessionKeyring("_ses." + options_.id); // runc's name, standard_init_linux.go
 

@@ -63,6 +63,8 @@ run = "/r"
 type = "filesystem"
 [logging]
 level = "error"
+[annotations]
+allowed = ["hypervisor.vcpus", "channel.type"]
 )",
                         "config.toml");
     ASSERT_TRUE(config.ok()) << config.error().to_string();
@@ -84,6 +86,7 @@ level = "error"
     EXPECT_EQ(config->paths.run, "/r");
     EXPECT_EQ(config->store.type, "filesystem");
     EXPECT_EQ(config->logging.level, "error");
+    EXPECT_EQ(config->annotations.allowed, (std::vector<std::string>{"hypervisor.vcpus", "channel.type"}));
     // What is written is what is read again.
     for (const Key& key : keys()) {
         auto again = parse(as_toml(key, value_text(key, *config)), "config.toml");
@@ -96,7 +99,7 @@ level = "error"
 // the number of keys below.
 TEST(ConfigTest, TheTableHasEveryField) {
     Config config;
-    auto& [hypervisor, libvirt, channel, shared_fs, paths, store, logging] = config;
+    auto& [hypervisor, libvirt, channel, shared_fs, paths, store, logging, annotations] = config;
     auto& [accelerator, machine, emulator, kernel, image, kernel_command_line, vcpus, memory_mib,
            boot_timeout_ms, agent_timeout_ms] = hypervisor;
     auto& [uri] = libvirt;
@@ -105,6 +108,7 @@ TEST(ConfigTest, TheTableHasEveryField) {
     auto& [cache, run] = paths;
     auto& [store_type] = store;
     auto& [level] = logging;
+    auto& [allowed] = annotations;
     std::set<const void*> fields = {&accelerator,
                                     &machine,
                                     &emulator,
@@ -122,7 +126,8 @@ TEST(ConfigTest, TheTableHasEveryField) {
                                     &cache,
                                     &run,
                                     &store_type,
-                                    &level};
+                                    &level,
+                                    &allowed};
     for (const Key& key : keys())
         std::visit([&](const auto& field) { EXPECT_EQ(fields.erase(&field.of(config)), 1U) << key.name; },
                    key.field);
@@ -147,7 +152,7 @@ TEST(ConfigTest, RefusesUnknownKeys) {
               "config.toml:3: unknown key logging.levels; allowed here: level");
     EXPECT_EQ(error_of("vcpus = 1\n"),
               "config.toml:1: unknown key vcpus; allowed here: hypervisor, libvirt, channel, "
-              "shared_fs, paths, store, logging");
+              "shared_fs, paths, store, logging, annotations");
     EXPECT_THAT(error_of("[hypervisors]\n"), StartsWith("config.toml:1: unknown key hypervisors;"));
     EXPECT_THAT(error_of("[hypervisor.vcpus]\nx = 1\n"),
                 HasSubstr("hypervisor.vcpus: found a table, allowed: an integer"));

@@ -64,7 +64,7 @@ complete -c runvm -n '__fish_seen_subcommand_from exec' -l pidfd-socket -r -F -d
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l cwd -x -d 'the process\'s working folder in the container'
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l env -s e -x -d 'set an environment variable'
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l tty -s t -d 'give the process a terminal'
-complete -c runvm -n '__fish_seen_subcommand_from exec' -l user -s u -x -d 'the process\'s user, and group'
+complete -c runvm -n '__fish_seen_subcommand_from exec' -l user -s u -x -d 'the process\'s user, and group: numbers, or names that the container\'s /etc/passwd and /etc/group have'
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l additional-gids -s g -x -d 'add a supplementary group'
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l process -s p -r -F -d 'take the process from a file in the shape of config.json\'s "process"'
 complete -c runvm -n '__fish_seen_subcommand_from exec' -l detach -s d -d 'return when the process runs, and leave it running'

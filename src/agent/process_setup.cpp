@@ -1,8 +1,8 @@
 #include "agent/process_setup.h"
 
+#include "agent/accounts.h"
 #include "agent/capabilities.h"
 #include "agent/executable.h"
-#include "agent/home.h"
 #include "agent/scheduling.h"
 #include "agent/terminal.h"
 #include "os/file.h"
@@ -161,11 +161,12 @@ Result<void> ProcessSetup::load_seccomp() {
 }
 
 Result<void> ProcessSetup::become_user() {
-    auto user = process_.getUser();
     RUNVM_ASSIGN(environment_, merge_environment(process_.getEnv()));
-    if (find_variable(environment_, "HOME") == nullptr)
-        environment_.push_back("HOME=" + home_of(user.getUid()));
-    RUNVM_TRY(own_stdio(user.getUid()));
+    bool needs_home = find_variable(environment_, "HOME") == nullptr;
+    RUNVM_ASSIGN(Identity user, identify(process_.getUser(), needs_home));
+    if (needs_home)
+        environment_.push_back("HOME=" + user.home); // runc takes it from /etc/passwd as well
+    RUNVM_TRY(own_stdio(user.uid));
 
     CapabilityMasks masks = masks_of(process_);
     RUNVM_TRY(limit_bounding_set(masks));
@@ -175,14 +176,11 @@ Result<void> ProcessSetup::become_user() {
     std::string cwd = process_.getCwd().size() > 0 ? process_.getCwd().cStr() : "/";
     bool entered = ::chdir(cwd.c_str()) == 0;
 
-    std::vector<gid_t> groups;
-    for (gid_t group : user.getAdditionalGids())
-        groups.push_back(group);
-    if (::setgroups(groups.size(), groups.data()) != 0)
+    if (::setgroups(user.groups.size(), user.groups.data()) != 0)
         return system_error("set additional groups");
-    if (::setresgid(user.getGid(), user.getGid(), user.getGid()) != 0)
+    if (::setresgid(user.gid, user.gid, user.gid) != 0)
         return system_error("set gid");
-    if (::setresuid(user.getUid(), user.getUid(), user.getUid()) != 0)
+    if (::setresuid(user.uid, user.uid, user.uid) != 0)
         return system_error("set uid");
     if (!entered)
         RUNVM_TRY(change_folder(cwd));
@@ -190,7 +188,7 @@ Result<void> ProcessSetup::become_user() {
     if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
         return system_error("stop keeping capabilities");
     RUNVM_TRY(set_capabilities(masks));
-    ::umask(user.getUmask());
+    ::umask(process_.getUser().getUmask());
     return {};
 }
 

@@ -157,8 +157,9 @@ inline constexpr Flag exec_flags[] = {
     {.name = "user",
      .alias = "u",
      .kind = ValueKind::text,
-     .placeholder = "uid[:gid]",
-     .help = "the process's user, and group",
+     .placeholder = "user[:group]",
+     .help = "the process's user, and group: numbers, or names that the container's /etc/passwd and "
+             "/etc/group have",
      .needed_by = "people"},
     {.name = "additional-gids",
      .alias = "g",

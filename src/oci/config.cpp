@@ -74,21 +74,43 @@ void add_defaults(Json& process, const Json& container) {
         own_user["umask"] = (*user)["umask"];
 }
 
-// "uid[:gid]"
-Result<void> override_user(Json& process, const std::string& text) {
-    auto number = [&](const std::string& digits, const char* key) -> Result<void> {
-        if (digits.empty() || digits.size() > 10 ||
-            digits.find_first_not_of("0123456789") != std::string::npos)
-            return Error(ErrorKind::invalid_argument,
-                         "--user: found \"" + text + "\"; UID or UID:GID in numbers is expected");
-        process["user"][key] = std::stoull(digits);
-        return {};
-    };
+bool is_number(const std::string& text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// What the guest looks up: it has the container's /etc/passwd as the container sees it.
+struct UserNames {
+    std::string user;
+    std::string group;
+    bool has_gid = false;
+};
+
+// "USER[:GROUP]", each a number (all that runc takes) or a name.
+Result<UserNames> override_user(Json& process, const std::string& text) {
+    UserNames names;
     size_t colon = text.find(':');
-    RUNVM_TRY(number(text.substr(0, colon), "uid"));
-    if (colon != std::string::npos)
-        RUNVM_TRY(number(text.substr(colon + 1), "gid"));
-    return {};
+    std::string user = text.substr(0, colon);
+    std::string group = colon == std::string::npos ? "" : text.substr(colon + 1);
+    bool is_whole = !user.empty() && (colon == std::string::npos || !group.empty());
+    constexpr size_t max_digits = 10;
+    for (const std::string& part : {user, group})
+        if (!is_whole || part.find_first_of(":,\n") != std::string::npos ||
+            (is_number(part) && part.size() > max_digits))
+            return Error(ErrorKind::invalid_argument,
+                         "--user: found \"" + text + "\"; USER or USER:GROUP is expected, names or numbers");
+    if (is_number(user))
+        process["user"]["uid"] = std::stoull(user);
+    else
+        names.user = user;
+    names.has_gid = is_number(group);
+    if (names.has_gid)
+        process["user"]["gid"] = std::stoull(group);
+    else
+        names.group = group;
+    // A name brings groups of its own.
+    if (!names.user.empty())
+        process["user"].erase("additionalGids");
+    return names;
 }
 
 // Adds to the array below `key`, which is made if it is not there.
@@ -155,14 +177,21 @@ Result<void> plan_exec(const std::string& container_config, const ExecOverrides&
         append(json, "env", overrides.env);
     if (overrides.no_new_privileges)
         json["noNewPrivileges"] = *overrides.no_new_privileges;
-    if (!overrides.user.empty())
-        RUNVM_TRY(override_user(json, overrides.user));
+    UserNames names;
+    if (!overrides.user.empty()) {
+        RUNVM_ASSIGN(names, override_user(json, overrides.user));
+    }
     if (!overrides.additional_gids.empty())
         append(json["user"], "additionalGids", overrides.additional_gids);
     if (!overrides.capabilities.empty())
         for (const char* set : {"bounding", "effective", "permitted", "ambient"})
             append(json["capabilities"], set, overrides.capabilities);
-    return plan_exec_process(json, "exec", "process", config, process, plan);
+    RUNVM_TRY(plan_exec_process(json, "exec", "process", config, process, plan));
+    auto user = process.getUser();
+    user.setUserName(names.user);
+    user.setGroupName(names.group);
+    user.setHasGid(names.has_gid);
+    return {};
 }
 
 } // namespace runvm::oci

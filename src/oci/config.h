@@ -70,7 +70,7 @@ struct ExecOverrides {
     std::vector<std::string> args{};
     std::vector<std::string> env{};          ///< added to the container's
     std::string cwd{};                       ///< empty: the container's
-    std::string user{};                      ///< "uid[:gid]"; empty: the container's
+    std::string user{};                      ///< "USER[:GROUP]", names or numbers; empty: the container's
     std::vector<uint32_t> additional_gids{}; ///< added to the container's
     std::vector<std::string> capabilities{}; ///< added to all sets but inheritable
     bool tty = false;

@@ -39,6 +39,9 @@ struct User {
   gid @1 :UInt32;
   additionalGids @2 :List(UInt32);
   umask @3 :UInt32 = 0x12;     # 022; config.md process.user.umask
+  userName @4 :Text;           # in place of uid, by the container's /etc/passwd, with the groups of its /etc/group
+  groupName @5 :Text;          # in place of gid
+  hasGid @6 :Bool;             # with userName: gid counts, and not the one of /etc/passwd
 }
 
 const maxStreamsPerProcess :UInt32 = 64;

@@ -60,7 +60,7 @@ struct ExecOptions {
     std::vector<std::string> args;
     std::vector<std::string> env;
     std::string cwd;
-    std::string user; ///< "uid[:gid]"
+    std::string user; ///< "USER[:GROUP]", names or numbers
     std::vector<uint32_t> additional_gids;
     std::vector<std::string> capabilities;
     std::string console_socket;

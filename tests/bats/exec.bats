@@ -55,6 +55,32 @@ setup_file() {
     assert_stdout 1265534
 }
 
+@test "exec: --user by name" {
+    only_runvm "runc takes numbers"
+    bundle sh -c "$FOREVER"
+    own_rootfs
+    mkdir -p "$BUNDLE/rootfs/etc"
+    printf 'root:x:0:0::/root:/bin/sh\nweb:x:1001:1002::/srv/web:/bin/sh\n' >"$BUNDLE/rootfs/etc/passwd"
+    printf 'root:x:0:\nweb:x:1002:\nlogs:x:40:web\nstaff:x:50:root\n' >"$BUNDLE/rootfs/etc/group"
+    run_detached "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    local ids='echo "$(id -u) $(id -g) $(id -G) $HOME"'
+    capture runtime exec -u web "$ID" sh -c "$ids"
+    assert_stdout '1001 1002 1002 40 /srv/web'
+    capture runtime exec -u web:staff -g 7 "$ID" sh -c "$ids"
+    assert_stdout '1001 50 50 7 40 /srv/web'
+    capture runtime exec -u 5:logs "$ID" sh -c "$ids"
+    assert_stdout '5 40 40 /'
+    capture runtime exec -u web:3 "$ID" sh -c "$ids"
+    assert_stdout '1001 3 3 40 /srv/web'
+    capture runtime exec -u nobody "$ID" true
+    assert_status 255
+    assert_stderr_contains "unable to find user nobody: no matching entries in the container's /etc/passwd"
+    capture runtime exec -u 0:nogroup "$ID" true
+    assert_status 255
+    assert_stderr_contains "unable to find group nogroup"
+}
+
 @test "exec: the environment and folder are config.json's by default" {
     capture runtime exec "$SHARED" sh -c 'echo "$TERM $PWD $PATH"'
     assert_stdout 'xterm / /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

@@ -1,7 +1,6 @@
 #include "agent/process_setup.h"
 
 #include "agent/capabilities.h"
-#include "agent/home.h"
 #include "agent/scheduling.h"
 #include "os/file.h"
 
@@ -46,23 +45,6 @@ TEST(Environment, FindsVariables) {
     EXPECT_STREQ(find_variable(environment, "PATH"), "/bin");
     EXPECT_STREQ(find_variable(environment, "EMPTY"), "");
     EXPECT_EQ(find_variable(environment, "PAT"), nullptr);
-}
-
-TEST(Home, ComesFromPasswd) {
-    const char* passwd = "root:x:0:0:root:/root:/bin/sh\n"
-                         "broken\n"
-                         "+nis\n"
-                         "bad:x:1000x:1:::\n"
-                         "user:x:1000:1000:A,B:/home/user:/bin/sh\n"
-                         "second:x:1000:1::/other:\n"
-                         "short:x:1001:1:\n"
-                         "last:x:1002:1::/home/last";
-    EXPECT_EQ(home_in_passwd(passwd, 0), "/root");
-    EXPECT_EQ(home_in_passwd(passwd, 1000), "/home/user");
-    EXPECT_EQ(home_in_passwd(passwd, 1001), "");
-    EXPECT_EQ(home_in_passwd(passwd, 1002), "/home/last");
-    EXPECT_EQ(home_in_passwd(passwd, 7), "");
-    EXPECT_EQ(home_in_passwd("", 0), "");
 }
 
 TEST(CpuList, IsParsed) {

@@ -76,9 +76,29 @@ TEST_F(Exec, a_user_without_a_group_keeps_the_containers_group) {
     EXPECT_EQ(built().getUser().getGid(), 6U);
 }
 
+TEST_F(Exec, names_are_left_to_the_guest) {
+    json_["process"]["user"] = {{"uid", 5}, {"gid", 6}, {"umask", 077}, {"additionalGids", {7}}};
+    EXPECT_EQ(exec({.args = {"a"}, .user = "web", .additional_gids = {8}}), "");
+    auto user = built().getUser();
+    EXPECT_STREQ(user.getUserName().cStr(), "web");
+    EXPECT_EQ(user.getGroupName().size(), 0U);
+    EXPECT_FALSE(user.getHasGid());
+    EXPECT_EQ(user.getUmask(), 077U);
+    ASSERT_EQ(user.getAdditionalGids().size(), 1U);
+    EXPECT_EQ(user.getAdditionalGids()[0], 8U);
+
+    EXPECT_EQ(exec({.args = {"a"}, .user = "web:9"}), "");
+    EXPECT_TRUE(built().getUser().getHasGid());
+    EXPECT_EQ(built().getUser().getGid(), 9U);
+    EXPECT_EQ(exec({.args = {"a"}, .user = "3:staff"}), "");
+    EXPECT_EQ(built().getUser().getUid(), 3U);
+    EXPECT_EQ(built().getUser().getUserName().size(), 0U);
+    EXPECT_STREQ(built().getUser().getGroupName().cStr(), "staff");
+}
+
 TEST_F(Exec, errors) {
     EXPECT_EQ(exec({}), "process args cannot be empty");
-    for (const char* bad : {"root", "1:", ":1", "1:x", "-1", "99999999999", "1 "})
+    for (const char* bad : {"1:", ":1", ":", "a:b:c", "1,2", "99999999999", "a\nb"})
         EXPECT_NE(exec({.args = {"a"}, .user = bad}), "") << bad;
     EXPECT_NE(exec({.args = {"a"}, .user = "4294967295"}), "");
     EXPECT_EQ(exec({.args = {"a"}, .cwd = "x"}), "exec: process.cwd: Cwd must be an absolute path");

@@ -130,7 +130,7 @@ private:
                                  const std::string& cgroup, std::vector<StreamEndpoint> streams);
     Promised<void> exec_when_resumed(const ProcessPtr& child, protocol::Process::Reader process,
                                      const std::string& cgroup, std::vector<StreamEndpoint> streams);
-    void discard_waiting(const ProcessPtr& child);
+    void discard_waiting(ProcessPtr child);
     Promised<void> freeze(const ProcessPtr& init, bool frozen);
     void wake_resume_waiters(const std::string& id);
     void await_death(const ProcessPtr& process);

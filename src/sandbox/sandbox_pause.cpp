@@ -88,7 +88,8 @@ Promised<void> Sandbox::exec_when_resumed(const ProcessPtr& child, protocol::Pro
         });
 }
 
-void Sandbox::discard_waiting(const ProcessPtr& child) {
+// By value: the caller's may be the record that goes.
+void Sandbox::discard_waiting(ProcessPtr child) {
     discard_exec(child);
     wake_resume_waiters(child->container_id);
 }

@@ -108,8 +108,9 @@ Result<UserNames> override_user(Json& process, const std::string& text) {
     else
         names.group = group;
     // A name brings groups of its own.
-    if (!names.user.empty())
-        process["user"].erase("additionalGids");
+    auto own = process.find("user");
+    if (!names.user.empty() && own != process.end() && own->is_object())
+        own->erase("additionalGids");
     return names;
 }
 

@@ -94,6 +94,8 @@ TEST_F(Exec, names_are_left_to_the_guest) {
     EXPECT_EQ(built().getUser().getUid(), 3U);
     EXPECT_EQ(built().getUser().getUserName().size(), 0U);
     EXPECT_STREQ(built().getUser().getGroupName().cStr(), "staff");
+    json_["process"].erase("user");
+    EXPECT_EQ(exec({.args = {"a"}, .user = "web"}), "");
 }
 
 TEST_F(Exec, errors) {

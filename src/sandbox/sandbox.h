@@ -126,9 +126,13 @@ private:
     }
     Result<ContainerRecord*> find(const std::string& id);
     Result<Process*> find_live(const std::string& id, const std::string& exec_id);
-    Promised<void> exec_in_guest(const ProcessPtr& child, protocol::Process::Reader process,
-                                 const std::string& cgroup, std::vector<StreamEndpoint> streams);
-    Promised<void> exec_when_resumed(const ProcessPtr& child, protocol::Process::Reader process,
+    using ExecRequest = capnp::Request<protocol::Agent::ExecParams, protocol::Agent::ExecResults>;
+    void note_exec(const ProcessPtr& child);
+    ExecRequest exec_request(const Process& child, protocol::Process::Reader process,
+                             const std::string& cgroup);
+    Promised<void> exec_in_guest(const ProcessPtr& child, ExecRequest request,
+                                 std::vector<StreamEndpoint> streams);
+    Promised<void> exec_when_resumed(const ProcessPtr& child, kj::Own<Copied<protocol::Process>> process,
                                      const std::string& cgroup, std::vector<StreamEndpoint> streams);
     void discard_waiting(ProcessPtr child);
     Promised<void> freeze(const ProcessPtr& init, bool frozen);

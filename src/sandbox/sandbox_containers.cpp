@@ -286,21 +286,36 @@ Promised<void> Sandbox::exec(const std::string& id, const std::string& exec_id,
         return failed(std::move(live).error());
     auto child = std::make_shared<Process>(id, exec_id);
     ContainerRecord& record = containers_.at(id);
-    if (!record.execs.emplace(exec_id, child).second)
+    if (record.execs.count(exec_id) != 0)
         return failed(Error(ErrorKind::already_exists, "container " + id + " has a process " + exec_id));
-    wake_process_waiters();
-    if (record.paused)
-        return exec_when_resumed(child, process, cgroup, std::move(streams));
-    return exec_in_guest(child, process, cgroup, std::move(streams));
+    // The process is read before it is noted: a malformed message throws there.
+    if (record.paused) {
+        auto copy = kj::heap<Copied<protocol::Process>>(process);
+        note_exec(child);
+        return exec_when_resumed(child, kj::mv(copy), cgroup, std::move(streams));
+    }
+    auto request = exec_request(*child, process, cgroup);
+    note_exec(child);
+    return exec_in_guest(child, kj::mv(request), std::move(streams));
 }
 
-Promised<void> Sandbox::exec_in_guest(const ProcessPtr& child, protocol::Process::Reader process,
-                                      const std::string& cgroup, std::vector<StreamEndpoint> streams) {
+void Sandbox::note_exec(const ProcessPtr& child) {
+    containers_.at(child->container_id).execs.emplace(child->exec_id, child);
+    wake_process_waiters();
+}
+
+Sandbox::ExecRequest Sandbox::exec_request(const Process& child, protocol::Process::Reader process,
+                                           const std::string& cgroup) {
     auto request = guest_->agent.execRequest();
-    request.setId(child->container_id);
-    request.setExecId(child->exec_id);
+    request.setId(child.container_id);
+    request.setExecId(child.exec_id);
     request.setProcess(process);
     request.setCgroup(cgroup);
+    return request;
+}
+
+Promised<void> Sandbox::exec_in_guest(const ProcessPtr& child, ExecRequest request,
+                                      std::vector<StreamEndpoint> streams) {
     if (auto carried = carry(*child, std::move(streams), request.getProcess()); !carried) {
         discard_exec(child);
         return kj::mv(carried);

@@ -66,26 +66,25 @@ void Sandbox::wake_resume_waiters(const std::string& id) {
 
 // runc's process would be frozen on its way into the container. Here it is not made before the resume: the
 // guest could not say of a frozen one how it came along.
-Promised<void> Sandbox::exec_when_resumed(const ProcessPtr& child, protocol::Process::Reader process,
+Promised<void> Sandbox::exec_when_resumed(const ProcessPtr& child, kj::Own<Copied<protocol::Process>> process,
                                           const std::string& cgroup, std::vector<StreamEndpoint> streams) {
-    auto copy = kj::heap<Copied<protocol::Process>>(process);
     auto resumed = kj::newPromiseAndFulfiller<void>();
     containers_.at(child->container_id).resume_waiters.push_back(kj::mv(resumed.fulfiller));
     child->awaits_resume = true;
-    return resumed.promise.then(
-        [this, child, cgroup, copy = kj::mv(copy), streams = std::move(streams)]() mutable -> Promised<void> {
-            child->awaits_resume = false;
-            if (child->ended())
-                return failed(Error(ErrorKind::unavailable, "it was ended while the container was paused"));
-            auto live = find_live(child->container_id, "");
-            if (!live) {
-                discard_exec(child);
-                return failed(std::move(live).error());
-            }
-            if (containers_.at(child->container_id).paused) // anew
-                return exec_when_resumed(child, copy->get(), cgroup, std::move(streams));
-            return exec_in_guest(child, copy->get(), cgroup, std::move(streams));
-        });
+    return resumed.promise.then([this, child, cgroup, process = kj::mv(process),
+                                 streams = std::move(streams)]() mutable -> Promised<void> {
+        child->awaits_resume = false;
+        if (child->ended())
+            return failed(Error(ErrorKind::unavailable, "it was ended while the container was paused"));
+        auto live = find_live(child->container_id, "");
+        if (!live) {
+            discard_exec(child);
+            return failed(std::move(live).error());
+        }
+        if (containers_.at(child->container_id).paused) // anew
+            return exec_when_resumed(child, kj::mv(process), cgroup, std::move(streams));
+        return exec_in_guest(child, exec_request(*child, process->get(), cgroup), std::move(streams));
+    });
 }
 
 // By value: the caller's may be the record that goes.

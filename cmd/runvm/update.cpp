@@ -16,11 +16,10 @@ Result<int> update(const Call& call) {
     options.resources_file = flags.text("resources");
     options.flag = [&](const char* name) -> std::optional<std::string> {
         const std::string value = flags.any(name);
-        const bool is_absent = value.empty() || value == "0";
         // runc: 0 means "not given" for these two only.
         const bool is_integer =
             std::string_view(name) == "blkio-weight" || std::string_view(name) == "pids-limit";
-        if (value.empty() || (is_integer && is_absent))
+        if (value.empty() || (is_integer && value == "0"))
             return std::nullopt;
         return value;
     };

@@ -1,5 +1,6 @@
 #include "agent/accounts.h"
 
+#include "core/number.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace runvm::agent {
 
@@ -40,21 +40,13 @@ void visit_lines(std::string_view text, Visit visit) {
     }
 }
 
-std::optional<uint32_t> number(std::string_view text) {
-    uint32_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
 template <class Fits>
 std::optional<Account> find_account_if(std::string_view passwd, Fits fits) {
     std::optional<Account> account;
     visit_lines<passwd_fields>(passwd, [&](const std::array<std::string_view, passwd_fields>& fields) {
         const auto& [name, password, uid, gid, comment, home] = fields;
-        auto user = number(uid);
-        auto group = number(gid);
+        auto user = whole_number<uid_t>(uid);
+        auto group = whole_number<gid_t>(gid);
         if (user && group && fits(name, *user))
             account = Account{*user, *group, std::string(home)};
         return account.has_value();
@@ -92,7 +84,7 @@ std::optional<gid_t> find_group(std::string_view group, std::string_view wanted)
     std::optional<gid_t> found;
     visit_lines<group_fields>(group, [&](const std::array<std::string_view, group_fields>& fields) {
         if (fields[0] == wanted)
-            found = number(fields[2]);
+            found = whole_number<gid_t>(fields[2]);
         return found.has_value();
     });
     return found;
@@ -101,7 +93,7 @@ std::optional<gid_t> find_group(std::string_view group, std::string_view wanted)
 std::vector<gid_t> groups_of(std::string_view group, std::string_view user_name) {
     std::vector<gid_t> groups;
     visit_lines<group_fields>(group, [&](const std::array<std::string_view, group_fields>& fields) {
-        auto gid = number(fields[2]);
+        auto gid = whole_number<gid_t>(fields[2]);
         std::string_view members = fields[3];
         while (gid && !members.empty())
             if (take_until(members, ',') == user_name) {

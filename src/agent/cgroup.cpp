@@ -2,6 +2,7 @@
 
 #include "agent/device_filter.h"
 #include "agent/syscalls.h"
+#include "core/number.h"
 #include "os/file.h"
 
 #include <dirent.h>
@@ -174,9 +175,14 @@ Result<std::string> Cgroup::read(const std::string& name) const {
     return os::read_fd(file.get(), name, max_read_bytes);
 }
 
-Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
+Result<void> Cgroup::write_files(protocol::Resources::Reader resources) const {
     for (auto file : resources.getFiles())
         RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
+    return {};
+}
+
+Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
+    RUNVM_TRY(write_files(resources));
     auto rules = resources.getDeviceRules();
     if (rules.size() == 0)
         return {};
@@ -213,15 +219,11 @@ Result<void> Cgroup::make_room(uint64_t limit_bytes) const {
 
 Result<void> Cgroup::update(protocol::Resources::Reader resources) {
     for (auto file : resources.getFiles()) {
-        uint64_t limit = 0;
-        std::string_view text(file.getValue().cStr(), file.getValue().size());
-        bool is_number = std::from_chars(text.data(), text.data() + text.size(), limit).ec == std::errc();
-        if (is_number && file.getName() == "memory.max")
-            RUNVM_TRY(make_room(limit));
+        auto limit = whole_number<uint64_t>(file.getValue().cStr());
+        if (limit && file.getName() == "memory.max")
+            RUNVM_TRY(make_room(*limit));
     }
-    for (auto file : resources.getFiles())
-        RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
-    return {};
+    return write_files(resources);
 }
 
 Result<os::Fd> Cgroup::open_below(const std::string& path) const {
@@ -246,19 +248,21 @@ Result<void> Cgroup::set_frozen(bool frozen) const {
     return write("cgroup.freeze", frozen ? "1" : "0", false);
 }
 
+bool Cgroup::says(const char* file, const char* key) const {
+    Result<std::string> text = read_at(folder_.get(), file);
+    return text && keyed_value(*text, key) != 0;
+}
+
 bool Cgroup::is_frozen() const {
-    Result<std::string> events = read_at(folder_.get(), "cgroup.events");
-    return events && keyed_value(*events, "frozen") != 0;
+    return says("cgroup.events", "frozen");
 }
 
 bool Cgroup::populated() const {
-    Result<std::string> events = read_at(folder_.get(), "cgroup.events");
-    return events && keyed_value(*events, "populated") != 0;
+    return says("cgroup.events", "populated");
 }
 
 bool Cgroup::oom_killed() const {
-    Result<std::string> events = read_at(folder_.get(), "memory.events");
-    return events && keyed_value(*events, "oom_kill") != 0;
+    return says("memory.events", "oom_kill");
 }
 
 Result<void> Cgroup::remove() {

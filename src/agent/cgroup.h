@@ -66,6 +66,9 @@ private:
     Cgroup(std::string path, os::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
 
     Result<void> write(const std::string& name, const std::string& value, bool optional) const;
+    Result<void> write_files(protocol::Resources::Reader resources) const;
+    /// Has a file with lines of "key value" another value than 0 there?
+    bool says(const char* file, const char* key) const;
     Result<uint64_t> memory_usage() const;
     Result<void> make_room(uint64_t limit_bytes) const;
 

@@ -79,6 +79,15 @@ Result<ContainerPtr> Containers::find(const std::string& id) const {
     return found->second;
 }
 
+Result<ContainerPtr> Containers::find_up(const std::string& id) const {
+    RUNVM_ASSIGN(ContainerPtr container, find(id));
+    if (container->state == Container::State::stopped)
+        return Error(ErrorKind::process_finished, "the container's process has ended");
+    if (!is_up(*container))
+        return Error(ErrorKind::wrong_state, "container `" + id + "` is being made");
+    return container;
+}
+
 Result<ProcessPtr> Containers::find_process(const std::string& id, const std::string& exec_id) const {
     RUNVM_ASSIGN(ContainerPtr container, find(id));
     if (exec_id.empty()) {
@@ -330,24 +339,16 @@ Result<void> Containers::resize(const std::string& id, const std::string& exec_i
 }
 
 Result<void> Containers::update(const std::string& id, protocol::Resources::Reader resources) {
-    RUNVM_ASSIGN(ContainerPtr container, find(id));
-    if (container->state == Container::State::stopped)
-        return Error(ErrorKind::process_finished, "the container's process has ended");
-    if (!is_up(*container))
-        return Error(ErrorKind::wrong_state, "container `" + id + "` is being made");
+    RUNVM_ASSIGN(ContainerPtr container, find_up(id));
     return container->cgroup->update(resources);
 }
 
 kj::Promise<Result<void>> Containers::freeze(const std::string& id, bool frozen) {
     using Answer = Result<void>;
-    Result<ContainerPtr> found = find(id);
+    Result<ContainerPtr> found = find_up(id);
     if (!found)
         return Answer(std::move(found).error());
     ContainerPtr container = *found;
-    if (container->state == Container::State::stopped)
-        return Answer(Error(ErrorKind::process_finished, "the container's process has ended"));
-    if (!is_up(*container))
-        return Answer(Error(ErrorKind::wrong_state, "container `" + id + "` is being made"));
     Answer asked = container->cgroup->set_frozen(frozen);
     if (!asked || !frozen)
         return kj::mv(asked);

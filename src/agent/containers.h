@@ -73,6 +73,8 @@ public:
 
 private:
     Result<ContainerPtr> find(const std::string& id) const;
+    /// One whose process is there, started or not.
+    Result<ContainerPtr> find_up(const std::string& id) const;
     Result<ProcessPtr> find_process(const std::string& id, const std::string& exec_id) const;
 
     kj::Promise<Result<pid_t>> launch(ContainerPtr container, protocol::Container::Reader description);

@@ -1,10 +1,10 @@
 #include "config/annotations.h"
 
 #include "config/keys.h"
+#include "core/number.h"
 #include "core/utf8.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace runvm::config {
@@ -14,12 +14,10 @@ constexpr size_t max_shown_bytes = 120;
 
 template <class Integer>
 bool set(Config& config, const IntegerField<Integer>& field, const std::string& text) {
-    Integer value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    bool is_number = error == std::errc() && end == text.data() + text.size();
-    if (!is_number || value < field.smallest || value > field.largest)
+    auto value = whole_number<Integer>(text);
+    if (!value || *value < field.smallest || *value > field.largest)
         return false;
-    field.of(config) = value;
+    field.of(config) = *value;
     return true;
 }
 

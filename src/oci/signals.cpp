@@ -1,8 +1,9 @@
 #include "oci/signals.h"
 
+#include "core/number.h"
+
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 
@@ -10,12 +11,10 @@ namespace runvm::oci {
 
 Result<int> parse_signal(std::string_view text) {
     Error unknown(ErrorKind::invalid_argument, "unknown signal \"" + std::string(text) + "\"");
-    int number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size()) {
-        if (number < 0 || number > SIGRTMAX)
+    if (auto number = whole_number<int>(text)) {
+        if (*number < 0 || *number > SIGRTMAX)
             return unknown;
-        return number;
+        return *number;
     }
     std::string name(text);
     std::transform(name.begin(), name.end(), name.begin(),

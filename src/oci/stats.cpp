@@ -1,5 +1,6 @@
 #include "oci/stats.h"
 
+#include "core/number.h"
 #include "oci/go_json.h"
 
 #include <nlohmann/json.hpp>
@@ -26,11 +27,7 @@ std::optional<uint64_t> number(std::string_view text) {
         text.remove_suffix(1);
     if (text == "max")
         return UINT64_MAX;
-    uint64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
+    return whole_number<uint64_t>(text);
 }
 
 uint64_t number_in(const Files& files, const std::string& name) {

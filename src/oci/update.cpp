@@ -1,5 +1,6 @@
 #include "oci/update.h"
 
+#include "core/number.h"
 #include "oci/document.h"
 #include "oci/fields.h"
 #include "oci/resources.h"
@@ -40,15 +41,12 @@ Error bad_value(const char* flag, const std::string& value, const char* allowed)
             std::string("invalid value for ") + flag + ": found \"" + value + "\"; " + allowed};
 }
 
+// As Go's strconv, which takes a plus sign.
 template <class Integer>
 std::optional<Integer> whole(std::string_view text) {
     if (text.starts_with('+'))
         text.remove_prefix(1);
-    Integer value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
+    return whole_number<Integer>(text);
 }
 
 // docker/go-units' RAMInBytes: "512m", "1.5 GiB", "4096"; and -1 for no limit.

@@ -74,6 +74,11 @@ struct ExecOptions {
     bool ignore_paused = false;
 };
 
+/// What is asked of a container that has stopped, in runc's words.
+inline Error not_running() {
+    return {ErrorKind::process_finished, "container not running"};
+}
+
 /// create(2) in runc's sense: returns when the process is ready to be started.
 Result<void> create(Context& context, const CreateOptions& options);
 Result<void> start(Context& context, const std::string& id);

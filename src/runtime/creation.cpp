@@ -19,8 +19,6 @@ namespace runvm::runtime {
 
 namespace {
 
-constexpr uint32_t monitor_timeout_ms = 10000;
-
 // Of its process, as it sees it: the container has a pid namespace of its own.
 constexpr pid_t pid_in_container = 1;
 
@@ -216,8 +214,7 @@ Result<void> Creation::create_in_guest() {
     auto request = sandbox.createContainerRequest();
     request.setId(options_.id);
     request.setContainer(message_.getRoot<protocol::Container>().asReader());
-    const auto& hypervisor = context_.config.hypervisor;
-    uint32_t limit_ms = hypervisor.boot_timeout_ms + hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    uint32_t limit_ms = context_.config.hypervisor.boot_timeout_ms + guest_call_limit_ms(context_.config);
     RUNVM_TRY(connection_->tell(request.send(), limit_ms, "createContainer"));
     RUNVM_ASSIGN(bool shim_ended, os::wait_for_end(shim_.pidfd.get(), 0));
     if (shim_ended)

@@ -10,7 +10,6 @@ namespace runvm::runtime {
 
 namespace {
 
-constexpr uint32_t monitor_timeout_ms = 10000;
 // How soon the end of the container is seen.
 constexpr uint64_t longest_wait_ms = 200;
 
@@ -28,8 +27,8 @@ Result<std::string> read_stats(const Context& context, MonitorConnection& connec
     auto list = request.initNames(static_cast<unsigned>(names.size()));
     for (unsigned i = 0; i < names.size(); ++i)
         list.set(i, names[i]);
-    uint32_t limit_ms = context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
-    RUNVM_ASSIGN(auto answer, connection.wait(request.send(), limit_ms, "readCgroup"));
+    RUNVM_ASSIGN(auto answer,
+                 connection.wait(request.send(), guest_call_limit_ms(context.config), "readCgroup"));
     auto contents = answer.getContents();
     std::map<std::string, std::string> files;
     for (unsigned i = 0; i < std::min<size_t>(names.size(), contents.size()); ++i)

@@ -20,8 +20,6 @@ namespace runvm::runtime {
 
 namespace {
 
-constexpr uint32_t monitor_timeout_ms = 10000;
-
 Result<state::Container> load_running(Context& context, const ExecOptions& options) {
     RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
     switch (state::effective_status(container)) {
@@ -121,7 +119,7 @@ Result<void> Execution::begin() {
     RUNVM_TRY(start_shim_process());
     context_.trace("exec: started the shim");
     fault_point("exec.after-shim");
-    uint32_t limit_ms = context_.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
+    uint32_t limit_ms = guest_call_limit_ms(context_.config);
     if (options_.ignore_paused) // until the container is resumed
         limit_ms = std::numeric_limits<uint32_t>::max();
     RUNVM_TRY(connection_->tell(kj::mv(entering), limit_ms, "exec"));

@@ -2,11 +2,7 @@
 
 namespace runvm::runtime {
 
-namespace {
-
-constexpr uint32_t monitor_timeout_ms = 10000;
-
-} // namespace
+namespace {} // namespace
 
 Result<void> start_in_guest(Context& context, MonitorConnection& connection, const std::string& id,
                             const oci::Hooks& hooks) {
@@ -14,9 +10,7 @@ Result<void> start_in_guest(Context& context, MonitorConnection& connection, con
     auto request = connection.sandbox().startContainerRequest();
     request.setId(id);
     request.setHooksMs(hooks_ms);
-    return connection.tell(request.send(),
-                           context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms + hooks_ms,
-                           "startContainer");
+    return connection.tell(request.send(), guest_call_limit_ms(context.config) + hooks_ms, "startContainer");
 }
 
 Result<void> run_poststart(const state::Container& container, const oci::Hooks& hooks) {

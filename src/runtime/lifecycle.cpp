@@ -17,17 +17,12 @@ namespace {
 
 // The monitor gives a guest 10 s to answer a signal.
 constexpr uint32_t signal_timeout_ms = 15000;
-constexpr uint32_t monitor_timeout_ms = 10000;
 // How long `delete --force` leaves another command alone, and how long that has to undo what it did once its
 // machine is gone.
 constexpr int polite_lock_timeout_ms = 200;
 constexpr int undo_timeout_ms = 10000;
 // How long a shim may take to leave when its process has ended already.
 constexpr int leave_timeout_ms = 1000;
-
-Error not_running() {
-    return {ErrorKind::process_finished, "container not running"};
-}
 
 Error has_stopped() {
     return {ErrorKind::wrong_state, "cannot start a container that has stopped"};

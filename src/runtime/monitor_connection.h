@@ -3,6 +3,7 @@
 // hangs must not hang its callers.
 
 #include "channel/rpc_error.h"
+#include "config/config.h"
 #include "core/result.h"
 #include "os/fd.h"
 #include "protocol/sandbox.capnp.h"
@@ -18,6 +19,14 @@
 #include <string>
 
 namespace runvm::runtime {
+
+/// How long the monitor may take to answer what needs no guest.
+inline constexpr uint32_t monitor_timeout_ms = 10000;
+
+/// The same for what the monitor asks the guest.
+inline uint32_t guest_call_limit_ms(const config::Config& config) {
+    return config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
+}
 
 class MonitorConnection {
 public:

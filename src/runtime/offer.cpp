@@ -11,7 +11,6 @@ namespace {
 constexpr size_t shares_per_message = 128;
 static_assert(shares_per_message <= protocol::MAX_FDS_PER_MESSAGE);
 static_assert(protocol::MAX_STREAMS_PER_PROCESS <= protocol::MAX_FDS_PER_MESSAGE);
-constexpr uint32_t monitor_timeout_ms = 10000;
 constexpr const char* call_name = "addDescriptors";
 
 /// Carries a descriptor to the monitor.

@@ -11,18 +11,8 @@ namespace runvm::runtime {
 
 namespace {
 
-constexpr uint32_t monitor_timeout_ms = 10000;
-
-Error not_running() {
-    return {ErrorKind::process_finished, "container not running"};
-}
-
 Error not_paused() {
     return {ErrorKind::wrong_state, "container not paused"};
-}
-
-uint32_t limit_ms(const Context& context) {
-    return context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
 }
 
 /// `sent`, or `over` if the container ended meanwhile.
@@ -38,7 +28,8 @@ Result<state::Status> status_in_guest(const Context& context, MonitorConnection&
                                       const std::string& id) {
     auto request = connection.sandbox().statusContainerRequest();
     request.setId(id);
-    RUNVM_ASSIGN(auto answer, connection.wait(request.send(), limit_ms(context), "statusContainer"));
+    RUNVM_ASSIGN(auto answer,
+                 connection.wait(request.send(), guest_call_limit_ms(context.config), "statusContainer"));
     bool is_created = answer.getStatus().getState() == protocol::ContainerStatus::State::CREATED;
     return is_created ? state::Status::created : state::Status::running;
 }
@@ -57,8 +48,9 @@ Result<void> pause(Context& context, const std::string& id) {
     fault_point("pause.before-rpc");
     auto request = connection->sandbox().pauseContainerRequest();
     request.setId(id);
-    auto paused = unless_stopped(connection->tell(request.send(), limit_ms(context), "pauseContainer"),
-                                 container, not_running());
+    auto paused = unless_stopped(
+        connection->tell(request.send(), guest_call_limit_ms(context.config), "pauseContainer"), container,
+        not_running());
     fault_point("pause.after-rpc");
     if (!paused) {
         container.status = status;
@@ -75,8 +67,9 @@ Result<void> resume(Context& context, const std::string& id) {
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
     auto request = connection->sandbox().resumeContainerRequest();
     request.setId(id);
-    RUNVM_TRY(unless_stopped(connection->tell(request.send(), limit_ms(context), "resumeContainer"),
-                             container, not_paused()));
+    RUNVM_TRY(unless_stopped(
+        connection->tell(request.send(), guest_call_limit_ms(context.config), "resumeContainer"), container,
+        not_paused()));
     fault_point("resume.after-rpc");
     RUNVM_ASSIGN(container.status, status_in_guest(context, *connection, id));
     return context.store->save(container);

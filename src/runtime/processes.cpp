@@ -1,5 +1,6 @@
 // ps: the guest's processes, and what stands for them on the host.
 
+#include "core/number.h"
 #include "core/time.h"
 #include "oci/process_table.h"
 #include "runtime/commands.h"
@@ -9,14 +10,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 namespace runvm::runtime {
 
 namespace {
-
-constexpr uint32_t monitor_timeout_ms = 10000;
 
 struct NamespaceId {
     dev_t device = 0;
@@ -40,12 +38,9 @@ std::vector<pid_t> processes_beside(pid_t first) {
     if (wanted.inode == 0 || !listing)
         return pids;
     while (const dirent* entry = ::readdir(listing.get())) {
-        std::string_view name = entry->d_name;
-        pid_t pid = 0;
-        auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-        bool is_number = error == std::errc() && end == name.data() + name.size();
-        if (is_number && pid != first && pid_namespace_of(pid) == wanted)
-            pids.push_back(pid);
+        auto pid = whole_number<pid_t>(entry->d_name);
+        if (pid && *pid != first && pid_namespace_of(*pid) == wanted)
+            pids.push_back(*pid);
     }
     std::sort(pids.begin(), pids.end());
     return pids;
@@ -68,8 +63,8 @@ Result<std::string> process_table(Context& context, const std::string& id,
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
     auto request = connection->sandbox().listProcessesRequest();
     request.setId(id);
-    uint32_t limit_ms = context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
-    RUNVM_ASSIGN(auto answer, connection->wait(request.send(), limit_ms, "listProcesses"));
+    RUNVM_ASSIGN(auto answer,
+                 connection->wait(request.send(), guest_call_limit_ms(context.config), "listProcesses"));
     return oci::process_table({answer.getProcesses(), answer.getMemoryBytes(), now_ns()}, options);
 }
 

@@ -15,8 +15,6 @@ namespace runvm::runtime {
 
 namespace {
 
-constexpr uint32_t monitor_timeout_ms = 10000;
-
 struct UpdateText {
     std::string text;
     std::string name; ///< what errors call it
@@ -42,8 +40,7 @@ Result<void> tell_guest(const Context& context, MonitorConnection& connection, c
     auto request = connection.sandbox().updateContainerRequest();
     request.setId(id);
     request.setResources(resources);
-    uint32_t limit_ms = context.config.hypervisor.agent_timeout_ms + monitor_timeout_ms;
-    return connection.tell(request.send(), limit_ms, "updateContainer");
+    return connection.tell(request.send(), guest_call_limit_ms(context.config), "updateContainer");
 }
 
 // A file may have been written before another was refused.
@@ -64,7 +61,7 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     RUNVM_ASSIGN(state::Container container, context.store->load(id));
     state::Status status = state::effective_status(container);
     if (status == state::Status::stopped || status == state::Status::creating)
-        return Error(ErrorKind::process_finished, "container not running"); // runc's words
+        return not_running();
     RUNVM_ASSIGN(UpdateText text, read_update(options));
     capnp::MallocMessageBuilder message;
     auto resources = message.initRoot<protocol::Resources>();
@@ -75,7 +72,7 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     fault_point("update.before-rpc");
     if (auto told = tell_guest(context, *connection, id, resources); !told) {
         if (state::effective_status(container) == state::Status::stopped)
-            return Error(ErrorKind::process_finished, "container not running");
+            return not_running();
         go_back(context, *connection, container);
         return told;
     }

@@ -139,6 +139,7 @@ private:
     void wake_resume_waiters(const std::string& id);
     void await_death(const ProcessPtr& process);
     Suspension::Hooks suspension_hooks();
+    Promised<void> settle_machine();
     bool may_suspend() const;
     void suspension_changed(bool suspended, Result<void> result);
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);

@@ -106,18 +106,17 @@ Promised<void> Sandbox::pause() {
     if (!guest_ || asked_to_pause_)
         return failed(Error(ErrorKind::wrong_state, "the sandbox is not running"));
     asked_to_pause_ = true;
-    suspension_.settle();
-    return suspension_.settled().then([this]() -> Result<void> {
-        if (failure_)
-            return *failure_; // over meanwhile
-        return {};
-    });
+    return settle_machine();
 }
 
 Promised<void> Sandbox::resume() {
     if (!guest_ || !asked_to_pause_)
         return failed(Error(ErrorKind::wrong_state, "the sandbox is not paused"));
     asked_to_pause_ = false;
+    return settle_machine();
+}
+
+Promised<void> Sandbox::settle_machine() {
     suspension_.settle();
     return suspension_.settled().then([this]() -> Result<void> {
         if (failure_)

@@ -23,9 +23,9 @@ Suspension::Awake::~Awake() {
     Suspension* owner = *owner_;
     if (owner == nullptr)
         return;
-    --owner->awake_;
     // Later: this may be in the midst of a promise's end.
-    owner->tasks_.add(kj::evalLater([owner] { owner->settle(); }));
+    if (--owner->awake_ == 0)
+        owner->tasks_.add(kj::evalLater([owner] { owner->settle(); }));
 }
 
 kj::Own<Suspension::Awake> Suspension::keep_awake() {

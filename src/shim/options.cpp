@@ -1,6 +1,7 @@
 #include "shim/options.h"
 
-#include <charconv>
+#include "core/number.h"
+
 #include <string_view>
 
 namespace runvm::shim {
@@ -14,11 +15,10 @@ Error bad(const std::string& argument) {
 }
 
 Result<int> to_number(std::string_view text) {
-    int number = -1;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size())
+    auto number = whole_number<int>(text);
+    if (!number)
         return bad(std::string(text));
-    return number;
+    return *number;
 }
 
 std::string option(const char* name, const std::string& value) {

@@ -6,9 +6,7 @@ load lib/common
 setup_file() {
     file_begin
     SHARED=${PREFIX}shared
-    bundle sh -c "$FOREVER"
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_forever "$SHARED"
     export SHARED BUNDLE
 }
 
@@ -16,6 +14,16 @@ setup_file() {
 begin_events() {
     runtime events "$@" >"$BUNDLE/events" 2>"$BUNDLE/events.err" <&0 &
     EVENTS=$!
+}
+
+# starve ID: runs BUNDLE with 32 MiB, and lets it use more once it is watched.
+starve() {
+    edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
+    run_detached "$1"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    begin_events --interval 1h "$1"
+    sleep 0.5
+    runtime exec "$1" touch /tmp/go
 }
 
 has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $2)); }
@@ -64,12 +72,7 @@ has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $
 @test "events: tells of a kill for want of memory" {
     only_runvm "runc needs the memory controller in its cgroup hierarchy"
     bundle sh -c 'echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; tail -c 64m /dev/zero; echo "tail $?"; sleep 1000'
-    edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
-    begin_events --interval 1h "$ID"
-    sleep 0.5
-    runtime exec "$ID" touch /tmp/go
+    starve "$ID"
     wait_until 30 grep -q 'tail 137' "$BUNDLE/stdout"
     wait_until 20 has_lines oom 1
     assert_equal "$(grep oom "$BUNDLE/events" | head -n 1)" "{\"type\":\"oom\",\"id\":\"$ID\"}"
@@ -80,12 +83,7 @@ has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $
 @test "events: tells of it when it is the end of the container" {
     only_runvm
     bundle sh -c 'echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec tail -c 64m /dev/zero'
-    edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
-    begin_events --interval 1h "$ID"
-    sleep 0.5
-    runtime exec "$ID" touch /tmp/go
+    starve "$ID"
     wait_status "$ID" stopped
     wait_until 20 has_lines oom 1
     runtime delete "$ID"

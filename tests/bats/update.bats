@@ -6,9 +6,7 @@ load lib/common
 setup_file() {
     file_begin
     SHARED=${PREFIX}shared
-    bundle sh -c "$FOREVER"
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_forever "$SHARED"
     export SHARED BUNDLE
 }
 

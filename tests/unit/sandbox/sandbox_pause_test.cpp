@@ -14,7 +14,13 @@ using testing::HasSubstr;
 using testing::Not;
 using State = protocol::SandboxState;
 
-class SandboxPauseTest : public SandboxTest {};
+class SandboxPauseTest : public SandboxTest {
+protected:
+    Promised<void> begin_exec(const std::string& exec_id) {
+        capnp::MallocMessageBuilder message;
+        return sandbox.exec("c1", exec_id, message.initRoot<protocol::Process>(), "", {});
+    }
+};
 
 TEST_F(SandboxPauseTest, PausesAndResumes) {
     ASSERT_TRUE(boot());
@@ -89,10 +95,8 @@ TEST_F(SandboxPauseTest, AnExecInAPausedContainerWaitsForItsResume) {
     ASSERT_TRUE(boot());
     create("c1");
     ASSERT_TRUE(wait(sandbox.pause_container("c1")));
-    capnp::MallocMessageBuilder message;
-    auto process = message.initRoot<protocol::Process>();
-    auto entered = sandbox.exec("c1", "e1", process, "", {});
-    auto dropped = sandbox.exec("c1", "e2", process, "", {});
+    auto entered = begin_exec("e1");
+    auto dropped = begin_exec("e2");
     auto shim = *wait(sandbox.find_process("c1", "e1"));
     ASSERT_TRUE(wait(sandbox.signal("c1", "e2", SIGTERM, false)));
     EXPECT_EQ(wait(kj::mv(dropped)).error().kind(), ErrorKind::unavailable);
@@ -108,15 +112,13 @@ TEST_F(SandboxPauseTest, AnExecThatWaitsForAResumeEndsWithItsShimOrItsContainer)
     ASSERT_TRUE(boot());
     create("c1");
     ASSERT_TRUE(wait(sandbox.pause_container("c1")));
-    capnp::MallocMessageBuilder message;
-    auto process = message.initRoot<protocol::Process>();
-    auto left = sandbox.exec("c1", "e1", process, "", {});
+    auto left = begin_exec("e1");
     auto shim = *wait(sandbox.find_process("c1", "e1"));
     sandbox.attach(*shim);
     sandbox.detach(shim);
     EXPECT_EQ(wait(kj::mv(left)).error().kind(), ErrorKind::unavailable);
 
-    auto ended = sandbox.exec("c1", "e2", process, "", {});
+    auto ended = begin_exec("e2");
     script.exit("c1/");
     EXPECT_EQ(wait(kj::mv(ended)).error().kind(), ErrorKind::process_finished);
     EXPECT_THAT(script.calls, Not(Contains(HasSubstr("exec e"))));

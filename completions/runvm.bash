@@ -76,7 +76,7 @@ _runvm() {
             if [[ $cur == -* ]]; then
                 __runvm_words "--debug --log --log-format --root --config --systemd-cgroup --rootless --help -h --version -v"
             else
-                __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state update"
+                __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state store-move update"
             fi
             ;;
         check)
@@ -223,6 +223,11 @@ _runvm() {
                 __runvm_ids
             fi
             ;;
+        store-move)
+            if [[ $cur == -* ]]; then
+                __runvm_words "--help -h"
+            fi
+            ;;
         update)
             case $prev in
                 --resources | -r) __runvm_files -f; return ;;
@@ -249,7 +254,7 @@ _runvm() {
                 __runvm_ids
             fi
             ;;
-        help | h) __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state update" ;;
+        help | h) __runvm_words "help check create delete events exec features kill list pause ps resume run spec start state store-move update" ;;
     esac
 }
 

@@ -35,6 +35,7 @@ Result<int> run(const Call& call);
 Result<int> spec(const Call& call);
 Result<int> start(const Call& call);
 Result<int> state(const Call& call);
+Result<int> store_move(const Call& call);
 Result<int> update(const Call& call);
 
 /// The configuration file, the layout and the store, as the global flags say.

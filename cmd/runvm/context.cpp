@@ -2,6 +2,8 @@
 
 #include "command.h"
 
+#include "state/leveldb/store.h"
+
 #include "os/file.h"
 
 #include <sys/stat.h>
@@ -88,7 +90,8 @@ Result<runtime::Context> make_context(const Call& call) {
     context.log = &call.log;
     context.debug = globals.boolean("debug");
     context.systemd_cgroup = globals.boolean("systemd-cgroup") || globals.text("cgroup-manager") == "systemd";
-    context.store = state::open_filesystem_store(context.root);
+    context.store = context.config.store.type == "leveldb" ? state::open_leveldb_store(context.root)
+                                                           : state::open_filesystem_store(context.root);
     return context;
 }
 

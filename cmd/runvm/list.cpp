@@ -10,16 +10,14 @@ namespace {
 
 /// Those that can be read; what is wrong with the others goes to stderr, as runc does it.
 Result<std::vector<state::Container>> load_all(state::Store& store) {
-    RUNVM_ASSIGN(const std::vector<std::string> ids, store.list());
+    RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, store.load_all());
     std::vector<state::Container> containers;
-    for (const std::string& id : ids) {
-        auto container = store.load(id);
-        if (container) {
+    for (auto& [id, container] : all) {
+        if (container)
             containers.push_back(*std::move(container));
-        } else if (container.error().kind() != ErrorKind::not_found) { // deleted meanwhile
+        else
             std::fprintf(stderr, "load container %s: %s\n", id.c_str(),
                          container.error().to_string().c_str());
-        }
     }
     return containers;
 }

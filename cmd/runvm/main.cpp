@@ -27,11 +27,22 @@ struct Entry {
 };
 
 constexpr Entry entries[] = {
-    {"check", commands::check},   {"create", commands::create}, {"delete", commands::delete_container},
-    {"events", commands::events}, {"exec", commands::exec},     {"features", commands::features},
-    {"kill", commands::kill},     {"list", commands::list},     {"pause", commands::pause},
-    {"ps", commands::ps},         {"resume", commands::resume}, {"run", commands::run},
-    {"spec", commands::spec},     {"start", commands::start},   {"state", commands::state},
+    {"check", commands::check},
+    {"create", commands::create},
+    {"delete", commands::delete_container},
+    {"events", commands::events},
+    {"exec", commands::exec},
+    {"features", commands::features},
+    {"kill", commands::kill},
+    {"list", commands::list},
+    {"pause", commands::pause},
+    {"ps", commands::ps},
+    {"resume", commands::resume},
+    {"run", commands::run},
+    {"spec", commands::spec},
+    {"start", commands::start},
+    {"state", commands::state},
+    {"store-move", commands::store_move},
     {"update", commands::update},
 };
 

@@ -173,6 +173,17 @@ constexpr Command all_commands[] = {
      .min_arguments = 1,
      .max_arguments = 1,
      .arguments = Arguments::container_id},
+    {.name = "store-move",
+     .summary = "move the containers' states into another store",
+     .synopsis = "filesystem|leveldb",
+     .description =
+         "Moves what is kept of the containers below --root into the store that is named, from the other "
+         "one. "
+         "They may run meanwhile, but other commands do not find a container that has been moved before the "
+         "configuration's store.type is changed. After an interruption it can be run again.",
+     .example = "runvm store-move leveldb",
+     .min_arguments = 1,
+     .max_arguments = 1},
     {.name = "update",
      .summary = "change the limits of a container",
      .synopsis = container_id,

@@ -139,7 +139,7 @@ std::vector<Key> make_keys() {
     table.text(
         "paths.run", [](C& c) -> Text { return c.paths.run; }, absolute_path());
     table.text(
-        "store.type", [](C& c) -> Text { return c.store.type; }, one_of({"filesystem"}));
+        "store.type", [](C& c) -> Text { return c.store.type; }, one_of({"filesystem", "leveldb"}));
     table.text(
         "logging.level", [](C& c) -> Text { return c.logging.level; },
         one_of({"debug", "info", "warning", "error"}));

@@ -5,23 +5,20 @@
 // - The lock is flock(2) of the folder itself: it goes with the process, and leaves nothing to clean up.
 // - Files are replaced whole, so readers need no lock.
 #include "core/defer.h"
-#include "core/time.h"
 #include "os/file.h"
+#include "state/claim.h"
 #include "state/state_file.h"
 #include "state/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <optional>
-#include <thread>
 
 namespace runvm::state {
 namespace {
@@ -31,14 +28,6 @@ constexpr std::string_view deleted_prefix = "@deleted-";
 constexpr const char* state_name = "state.json";
 constexpr const char* config_name = "config.json";
 constexpr int64_t max_file_bytes = 16 << 20;
-
-Error not_found() {
-    return {ErrorKind::not_found, "container does not exist"};
-}
-
-Error already_exists() {
-    return {ErrorKind::already_exists, "container with given ID already exists"};
-}
 
 /// The error of opening a container's folder.
 Error folder_error(Error error, const std::string& path) {
@@ -66,39 +55,15 @@ Result<std::optional<std::string>> read_file_at(int folder, const char* name, co
     return std::optional<std::string>(std::move(text));
 }
 
-Error with_container(Error error, const std::string& id) {
-    return std::move(error).add_context("container " + id);
-}
-
 /// A name below the root that no other process and no other call of this one uses.
 std::string unique_name(std::string_view prefix) {
     static std::atomic<uint64_t> counter{0};
     return std::string(prefix) + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }
 
-enum class Locked { yes, no };
-
-Result<Locked> try_lock(int fd, const std::string& path) {
-    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
-            return Locked::no;
-        if (errno != EINTR)
-            return system_error("lock " + path);
-    }
-    return Locked::yes;
-}
-
 bool exists(const std::string& path) {
     struct stat info {};
     return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
-}
-
-/// True if `path` names the folder that `fd` holds open.
-bool is_still_at(int fd, const std::string& path) {
-    struct stat held {};
-    struct stat named {};
-    return ::fstat(fd, &held) == 0 && ::lstat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
-           held.st_ino == named.st_ino;
 }
 
 /// Calls `visit(name, is_folder)` for everything in the root but "." and "..". A missing root is empty.
@@ -145,21 +110,11 @@ public:
 private:
     std::string folder_of(const std::string& id) const { return root_ + "/" + id; }
     Result<std::optional<Lock>> try_reserve(const std::string& id);
-    Result<void> wait_for_lock(int fd, const std::string& id, int limit_ms) const;
     Result<std::string> hide(const std::string& id) const;
     void clear_leftovers() const;
 
     std::string root_;
 };
-
-Container reserved_container(const std::string& id) {
-    Container container;
-    container.id = id;
-    container.creator = process_ref(::getpid());
-    container.owner = ::geteuid();
-    container.created_ns = now_ns();
-    return container;
-}
 
 Result<Lock> FilesystemStore::reserve(const std::string& id) {
     RUNVM_TRY(check_id(id));
@@ -216,32 +171,11 @@ Result<Lock> FilesystemStore::lock(const std::string& id, int limit_ms) {
     auto fd = os::open_file(folder_of(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd)
         return with_container(folder_error(std::move(fd).error(), folder_of(id)), id);
-    RUNVM_TRY(wait_for_lock(fd->get(), id, limit_ms));
+    RUNVM_TRY(wait_for_lock(fd->get(), folder_of(id), id, limit_ms));
     // Deleted while this waited: the lock is that of a folder nobody can find any more.
     if (!is_still_at(fd->get(), folder_of(id)))
         return with_container(not_found(), id);
     return Lock(std::move(*fd));
-}
-
-Result<void> FilesystemStore::wait_for_lock(int fd, const std::string& id, int limit_ms) const {
-    using std::chrono::milliseconds;
-    using std::chrono::steady_clock;
-    auto deadline = steady_clock::now() + milliseconds(limit_ms);
-    // flock has no limit of its own, so it is polled: 1 ms at first, since most commands take few.
-    milliseconds pause(1);
-    while (true) {
-        auto locked = try_lock(fd, folder_of(id));
-        if (!locked)
-            return with_container(std::move(locked).error(), id);
-        if (*locked == Locked::yes)
-            return {};
-        if (steady_clock::now() >= deadline)
-            return Error(ErrorKind::timeout, "container " + id +
-                                                 " is in use by another command that has not ended within " +
-                                                 std::to_string(limit_ms) + " ms; try again later");
-        std::this_thread::sleep_for(pause);
-        pause = std::min(pause * 2, milliseconds(8));
-    }
 }
 
 Result<void> FilesystemStore::save(const Container& container) {

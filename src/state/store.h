@@ -28,7 +28,7 @@ private:
 /// Longer than any command may keep a container: the boot and the agent's limits, and hooks.
 constexpr int default_lock_timeout_ms = 180'000;
 
-/// The metadata store: a plug-in point (filesystem now, LevelDB later).
+/// The metadata store: a plug-in point (open_filesystem_store, leveldb/store.h).
 class Store {
 public:
     virtual ~Store() = default;
@@ -46,6 +46,12 @@ public:
     virtual Result<void> remove(const std::string& id) = 0;
     /// All ids, sorted; a corrupted one is among them.
     virtual Result<std::vector<std::string>> list() = 0;
+    /// `load` of each, but for those that are deleted meanwhile.
+    struct Loaded {
+        std::string id;
+        Result<Container> container;
+    };
+    virtual Result<std::vector<Loaded>> load_all();
 };
 
 /// <root>/<id>/state.json and config.json, folders 0700, made when first needed.

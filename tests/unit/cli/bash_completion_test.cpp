@@ -34,9 +34,9 @@ std::string complete(const std::string& words) {
 }
 
 TEST(BashCompletion, Commands) {
-    EXPECT_EQ(complete("runvm st"), "start state");
-    EXPECT_EQ(complete("runvm --debug --root /r st"), "start state");
-    EXPECT_EQ(complete("runvm --root = /r st"), "start state");
+    EXPECT_EQ(complete("runvm st"), "start state store-move");
+    EXPECT_EQ(complete("runvm --debug --root /r st"), "start state store-move");
+    EXPECT_EQ(complete("runvm --root = /r st"), "start state store-move");
     EXPECT_EQ(complete("runvm help ki"), "kill");
 }
 

@@ -69,21 +69,6 @@ protected:
     std::unique_ptr<Store> store_ = open_filesystem_store(root());
 };
 
-TEST_F(FilesystemStoreTest, GivesBackWhatWasSaved) {
-    Container container = sample_container("one");
-    put(container);
-    auto loaded = open_filesystem_store(root())->load("one");
-    ASSERT_TRUE(loaded.ok()) << loaded.error().to_string();
-    expect_equal(*loaded, container);
-
-    container.status = Status::stopped;
-    container.annotations.clear();
-    container.config = "{}";
-    ASSERT_TRUE(store_->save(container).ok());
-    expect_equal(store_->load("one").value(), container);
-    EXPECT_EQ(entries(path("one")), 2U);
-}
-
 TEST_F(FilesystemStoreTest, WritesTheConfigOnlyWhenItChanged) {
     Container container = sample_container("one");
     put(container);
@@ -106,34 +91,6 @@ TEST_F(FilesystemStoreTest, FoldersAreTheOwnersAlone) {
     }
 }
 
-TEST_F(FilesystemStoreTest, ReserveClaimsTheId) {
-    auto lock = store_->reserve("one");
-    ASSERT_TRUE(lock.ok());
-    auto second = store_->reserve("one");
-    ASSERT_FALSE(second.ok());
-    EXPECT_EQ(second.error().kind(), ErrorKind::already_exists);
-    EXPECT_EQ(second.error().message(), "container with given ID already exists");
-    EXPECT_EQ(entries(root()), 1U) << "the second left something";
-
-    auto container = store_->load("one");
-    ASSERT_TRUE(container.ok());
-    EXPECT_EQ(container->creator.pid, ::getpid());
-    EXPECT_EQ(effective_status(*container), Status::creating);
-    EXPECT_THAT(store_->list().value(), ElementsAre("one"));
-}
-
-TEST_F(FilesystemStoreTest, AKilledCreatorLeavesAStoppedContainer) {
-    in_killed_process([&] { (void)store_->reserve("one").value(); });
-    auto container = store_->load("one");
-    ASSERT_TRUE(container.ok());
-    EXPECT_EQ(container->status, Status::creating);
-    EXPECT_EQ(effective_status(*container), Status::stopped);
-    auto lock = store_->lock("one");
-    ASSERT_TRUE(lock.ok()) << "the lock went with the process";
-    ASSERT_TRUE(store_->remove("one").ok());
-    EXPECT_EQ(entries(root()), 0U);
-}
-
 TEST_F(FilesystemStoreTest, AFolderWithoutStateMayHaveAMachineStill) {
     fs::create_directories(path("one"));
     auto container = store_->load("one");
@@ -143,34 +100,6 @@ TEST_F(FilesystemStoreTest, AFolderWithoutStateMayHaveAMachineStill) {
     EXPECT_EQ(store_->reserve("one").error().kind(), ErrorKind::already_exists);
     EXPECT_TRUE(store_->lock("one").ok());
     EXPECT_TRUE(store_->remove("one").ok());
-}
-
-TEST_F(FilesystemStoreTest, WhatIsNotThereIsNotFound) {
-    for (bool with_root : {false, true}) {
-        if (with_root)
-            fs::create_directories(root());
-        EXPECT_EQ(store_->load("one").error().kind(), ErrorKind::not_found);
-        EXPECT_EQ(store_->lock("one").error().kind(), ErrorKind::not_found);
-        EXPECT_EQ(store_->lock("one").error().message(), "container does not exist");
-        EXPECT_EQ(store_->save(sample_container("one")).error().kind(), ErrorKind::not_found);
-        EXPECT_TRUE(store_->remove("one").ok());
-        EXPECT_TRUE(store_->list().value().empty());
-    }
-    EXPECT_FALSE(fs::exists(path("one")));
-}
-
-TEST_F(FilesystemStoreTest, EveryCallChecksTheId) {
-    fs::create_directories(root());
-    std::string outside = folder_.path() + "/precious";
-    fs::create_directories(outside);
-    for (const std::string& id : {std::string("../precious"), std::string("."), std::string("..")}) {
-        EXPECT_EQ(store_->reserve(id).error().kind(), ErrorKind::invalid_argument);
-        EXPECT_EQ(store_->lock(id).error().kind(), ErrorKind::invalid_argument);
-        EXPECT_EQ(store_->load(id).error().kind(), ErrorKind::invalid_argument);
-        EXPECT_EQ(store_->save(sample_container(id)).error().kind(), ErrorKind::invalid_argument);
-        EXPECT_EQ(store_->remove(id).error().kind(), ErrorKind::invalid_argument);
-    }
-    EXPECT_TRUE(fs::exists(outside));
 }
 
 TEST_F(FilesystemStoreTest, ACorruptedStateIsReportedListedAndCleared) {
@@ -204,14 +133,6 @@ TEST_F(FilesystemStoreTest, ACorruptedStateIsReportedListedAndCleared) {
     }
     EXPECT_THAT(store_->list().value(), ElementsAre("good"));
     EXPECT_EQ(entries(root()), 1U);
-}
-
-TEST_F(FilesystemStoreTest, ListsContainersOnlyAndSorted) {
-    for (const char* id : {"b", "a", "B", "a.b"})
-        put(sample_container(id));
-    fs::create_directories(path("@sandboxes/0123456789abcdef"));
-    overwrite("plain-file", "x");
-    EXPECT_THAT(store_->list().value(), ElementsAre("B", "a", "a.b", "b"));
 }
 
 TEST_F(FilesystemStoreTest, ClearsWhatKilledProcessesLeft) {
@@ -276,46 +197,6 @@ TEST_F(FilesystemStoreTest, AFullDiskLeavesNothingHalfMade) {
         EXPECT_TRUE(store_->lock("one").ok());
         EXPECT_TRUE(store_->remove("one").ok()) << "deleting needs no room";
         EXPECT_FALSE(fs::exists(path("one")));
-    });
-}
-
-TEST_F(FilesystemStoreTest, AReadOnlyRootIsAClearError) {
-    Container container = sample_container("one");
-    put(container);
-    in_own_mount_namespace([&] {
-        ASSERT_EQ(::mount(root().c_str(), root().c_str(), nullptr, MS_BIND, nullptr), 0);
-        ASSERT_EQ(::mount(nullptr, root().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr), 0);
-        for (const Error& error : {store_->reserve("two").error(), store_->save(container).error(),
-                                   store_->remove("one").error()}) {
-            EXPECT_EQ(error.errno_value(), EROFS) << error.to_string();
-            EXPECT_THAT(error.to_string(), HasSubstr("container "));
-            EXPECT_THAT(error.to_string(), HasSubstr(root()));
-        }
-        EXPECT_EQ(store_->reserve("one").error().kind(), ErrorKind::already_exists);
-        EXPECT_TRUE(store_->remove("two").ok()) << "what is not there needs no removing";
-        EXPECT_TRUE(store_->lock("one").ok()) << "state and kill still work";
-        expect_equal(store_->load("one").value(), container);
-        EXPECT_THAT(store_->list().value(), ElementsAre("one"));
-    });
-    EXPECT_EQ(entries(root()), 1U);
-}
-
-// A figure, not a check of time: 1,000 containers listed and loaded.
-TEST_F(FilesystemStoreTest, ListsAThousand) {
-    on_tmpfs("size=64m", [&] {
-        for (int i = 0; i < 1000; ++i) {
-            Container container = sample_container("container-" + std::to_string(i));
-            container.config = std::string(10'000, 'c'); // as Docker's are
-            put(container);
-        }
-        std::clock_t begin = std::clock(); // of the processor: a busy machine does not change it
-        auto ids = store_->list();
-        ASSERT_TRUE(ids.ok());
-        ASSERT_EQ(ids->size(), 1000U);
-        for (const std::string& id : *ids)
-            ASSERT_TRUE(store_->load(id).ok());
-        std::cout << "list and load of 1,000 containers: " << (std::clock() - begin) * 1000 / CLOCKS_PER_SEC
-                  << " ms of processor time\n";
     });
 }
 

@@ -1,9 +1,8 @@
 // Many processes at once on one id. What one of them sees wrong, it reports by its exit status.
-#include "state/store.h"
-
 #include "../support/temporary_folder.h"
 #include "os/file.h"
 #include "sample_container.h"
+#include "store_kinds.h"
 
 #include <gtest/gtest.h>
 
@@ -26,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class LockTest : public ::testing::Test {
+class LockTest : public ::testing::TestWithParam<StoreKind> {
 protected:
     pid_t fork_child(const std::function<bool()>& body) {
         pid_t pid = ::fork();
@@ -39,28 +38,28 @@ protected:
         EXPECT_EQ(::waitpid(pid, &status, 0), pid);
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
-    size_t entries() const {
-        namespace fs = std::filesystem;
-        return static_cast<size_t>(std::distance(fs::directory_iterator(root()), fs::directory_iterator()));
-    }
-    /// Waits until this process has the container's folder open twice: to hold the lock, and to wait for it.
+    size_t entries() const { return GetParam().traces(root()); }
+    /// Waits until this process has the container's lock open twice: to hold the lock, and to wait for it.
     void await_waiter(const std::string& id) const {
         namespace fs = std::filesystem;
         for (int open = 0; open < 2; std::this_thread::sleep_for(1ms)) {
             open = 0;
             for (const auto& fd : fs::directory_iterator("/proc/self/fd")) {
                 std::error_code closed_meanwhile;
-                open += fs::read_symlink(fd.path(), closed_meanwhile) == root() + "/" + id ? 1 : 0;
+                open +=
+                    fs::read_symlink(fd.path(), closed_meanwhile) == GetParam().lock_path(root(), id) ? 1 : 0;
             }
         }
     }
     std::string root() const { return folder_.path() + "/root"; }
 
     test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = open_filesystem_store(root());
+    std::unique_ptr<Store> store_ = GetParam().open(root());
 };
 
-TEST_F(LockTest, IsLetGoWithItsObject) {
+INSTANTIATE_TEST_SUITE_P(Stores, LockTest, ::testing::ValuesIn(store_kinds), store_kind_name);
+
+TEST_P(LockTest, IsLetGoWithItsObject) {
     { auto lock = store_->reserve("one").value(); }
     { auto lock = store_->lock("one", 0).value(); }
     auto lock = store_->lock("one", 0);
@@ -72,7 +71,7 @@ TEST_F(LockTest, IsLetGoWithItsObject) {
               "container one is in use by another command that has not ended within 0 ms; try again later");
 }
 
-TEST_F(LockTest, WaitsForTheProcessThatHoldsIt) {
+TEST_P(LockTest, WaitsForTheProcessThatHoldsIt) {
     std::array<int, 2> ready{};
     ASSERT_EQ(::pipe(ready.data()), 0);
     pid_t holder = fork_child([&] {
@@ -96,7 +95,7 @@ TEST_F(LockTest, WaitsForTheProcessThatHoldsIt) {
     ::close(ready[1]);
 }
 
-TEST_F(LockTest, IsNotFoundWhenDeletedMeanwhile) {
+TEST_P(LockTest, IsNotFoundWhenDeletedMeanwhile) {
     auto lock = store_->reserve("one");
     ASSERT_TRUE(lock.ok());
     // A thread will do: the lock belongs to the open folder, and a forked child would inherit the first one.
@@ -111,7 +110,7 @@ TEST_F(LockTest, IsNotFoundWhenDeletedMeanwhile) {
     waiter.join();
 }
 
-TEST_F(LockTest, IsNotThatOfALaterContainer) {
+TEST_P(LockTest, IsNotThatOfALaterContainer) {
     auto lock = store_->reserve("one");
     std::thread waiter([&] {
         auto waited = store_->lock("one");
@@ -125,7 +124,7 @@ TEST_F(LockTest, IsNotThatOfALaterContainer) {
     waiter.join();
 }
 
-TEST_F(LockTest, OneOfManyReservesWins) {
+TEST_P(LockTest, OneOfManyReservesWins) {
     for (int round = 0; round < 10; ++round) {
         std::string id = "round-" + std::to_string(round);
         std::vector<pid_t> children;
@@ -152,7 +151,7 @@ TEST_F(LockTest, OneOfManyReservesWins) {
     EXPECT_EQ(entries(), 10U);
 }
 
-TEST_F(LockTest, ChangesUnderTheLockAreNeverLost) {
+TEST_P(LockTest, ChangesUnderTheLockAreNeverLost) {
     Container container = sample_container("one");
     container.created_ns = 0;
     {
@@ -236,7 +235,7 @@ bool disturb(Store& store, unsigned seed) {
     return true;
 }
 
-TEST_F(LockTest, ManyProcessesDoEverythingAtOnce) {
+TEST_P(LockTest, ManyProcessesDoEverythingAtOnce) {
     std::vector<pid_t> children;
     for (unsigned i = 0; i < 8; ++i)
         children.push_back(fork_child([&, i] { return disturb(*store_, 17 + i); }));
@@ -246,7 +245,7 @@ TEST_F(LockTest, ManyProcessesDoEverythingAtOnce) {
     EXPECT_EQ(entries(), 0U) << "something was left";
 }
 
-TEST_F(LockTest, KilledAtAnyMomentNothingIsInTheWay) {
+TEST_P(LockTest, KilledAtAnyMomentNothingIsInTheWay) {
     for (int round = 0; round < 60; ++round) {
         pid_t child = fork_child([&] {
             while (true) {

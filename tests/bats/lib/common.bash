@@ -36,6 +36,8 @@ file_begin() {
 
 # Ends what is left, by force where it must, and removes every trace, whatever the tests did.
 file_end() {
+    # A setup that failed early has made nothing, and below "" is the whole machine.
+    [[ -d ${FILE_DIR:-} ]] || return 0
     remove_containers "$PREFIX*"
     cgroup_leave
     local target

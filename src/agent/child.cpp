@@ -146,13 +146,13 @@ Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter,
         return system_error("make a cgroup namespace");
     RUNVM_ASSIGN(Rootfs rootfs, mount_root(child).context("mount the root filesystem"));
     RUNVM_TRY(populate_root(child, rootfs));
-    RUNVM_TRY(protect_paths(container, rootfs));
     RUNVM_ASSIGN(os::Fd terminal, make_terminal(container.getProcess(), rootfs.fd(), reporter));
     if (terminal)
         RUNVM_TRY(bind_console(rootfs, terminal.get()));
+    RUNVM_TRY(set_names(container));             // a sysctl may change the domain name again
+    RUNVM_TRY(protect_paths(container, rootfs)); // the console too, as runc does
     RUNVM_TRY(enter_root(rootfs));
     RUNVM_TRY(finish_root(container));
-    RUNVM_TRY(set_names(container));
     return setup.prepare(descriptors, terminal ? terminal.get() : -1);
 }
 

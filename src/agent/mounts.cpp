@@ -48,6 +48,23 @@ Result<void> require_plain_folder(const Rootfs& rootfs, const std::string& path)
     return {};
 }
 
+bool has_option(const std::string& data, const std::string& key) {
+    std::vector<FilesystemOption> options = parse_filesystem_options(data);
+    return std::any_of(options.begin(), options.end(), [&](const auto& option) { return option.key == key; });
+}
+
+/// A tmpfs has the mode of the folder that it covers, unless an option says another: runc, rootfs_linux.go
+/// (mountToRootfs).
+Result<void> take_mode_of(const Rootfs& rootfs, const std::string& path, int tree) {
+    Result<os::Fd> folder = rootfs.open(path, O_PATH | O_DIRECTORY);
+    if (!folder)
+        return folder.error().errno_value() == ENOENT ? Result<void>() : folder.error();
+    struct stat info {};
+    if (::fstat(folder->get(), &info) != 0 || ::fchmodat(tree, ".", info.st_mode & 07777U, 0) != 0)
+        return system_error("give a tmpfs the mode of " + path);
+    return {};
+}
+
 } // namespace
 
 bool valid_share_name(const std::string& name) {
@@ -172,6 +189,8 @@ Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount) {
     uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
     RUNVM_ASSIGN(os::Fd tree, make_filesystem(type, mount.getSource().cStr(), flags & ~uint64_t{MS_RDONLY},
                                               mount.getData().cStr()));
+    if (type == "tmpfs" && !has_option(mount.getData().cStr(), "mode"))
+        RUNVM_TRY(take_mode_of(rootfs_, destination, tree.get()));
     if (mount.getCopyUp()) {
         RUNVM_ASSIGN(os::Fd source, rootfs_.make_mount_point(destination, Rootfs::Kind::folder));
         RUNVM_TRY(copy_up(source.get(), tree.get()).context("copy up " + destination));

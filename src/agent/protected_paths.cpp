@@ -55,7 +55,8 @@ Result<void> mask(const Rootfs& rootfs, const std::string& path) {
         // The agent's /dev/null, not the container's, which may be anything (CVE-2025-31133).
         if (!S_ISDIR(info.st_mode))
             return os::clone_tree("/dev/null", false);
-        return make_filesystem("tmpfs", "tmpfs", MS_RDONLY, "nr_inodes=1");
+        // Of the superblock too: a remount of the mount alone does not make it writable.
+        return make_filesystem("tmpfs", "tmpfs", MS_RDONLY, "ro,nr_inodes=1");
     };
     RUNVM_ASSIGN(os::Fd cover, make_cover());
     return attach_tree(cover.get(), place->get(), path);

@@ -13,6 +13,7 @@
 #include "vm/network/links.h"
 
 #include <fcntl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -37,6 +38,18 @@ void fill_start_hooks(const std::vector<oci::Hook>& hooks, protocol::Container::
             fill(*hook.env, list[i].initEnv(static_cast<unsigned>(hook.env->size())));
         list[i].setTimeoutS(hook.timeout_s);
     }
+}
+
+// A new UTS namespace of the host has the names of the one it is made from: under runc the container sees
+// those.
+void take_missing_names(protocol::Container::Builder container) {
+    utsname host{};
+    if (::uname(&host) != 0)
+        return;
+    if (container.getHostname().size() == 0)
+        container.setHostname(host.nodename);
+    if (container.getDomainname().size() == 0)
+        container.setDomainname(host.domainname);
 }
 
 } // namespace
@@ -106,6 +119,7 @@ Result<void> Creation::read_bundle() {
     auto container = message_.initRoot<protocol::Container>();
     RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, container));
     RUNVM_ASSIGN(context_.config, config::with_annotations(std::move(context_.config), plan_.annotations));
+    take_missing_names(container);
     if (!options_.no_new_keyring)
         container.setSessionKeyring("_ses." + options_.id); // runc's name, standard_init_linux.go
 

@@ -114,4 +114,20 @@ TEST(AgentVm, CopiesUpIntoATmpfs) {
     EXPECT_TRUE(std::filesystem::exists(vm->rootfs() + "/home/kept"));
 }
 
+TEST(AgentVm, GivesATmpfsTheModeOfItsFolder) {
+    namespace fs = std::filesystem;
+    fs::create_directories(vm->rootfs() + "/modes/a");
+    fs::create_directories(vm->rootfs() + "/modes/b");
+    fs::permissions(vm->rootfs() + "/modes/a", fs::perms::owner_all);
+    auto request = container_request("modes", {"stat", "-c", "%a", "/modes/a", "/modes/b", "/modes/new"}, 3);
+    for (auto [index, folder] : {std::pair(0U, "/modes/a"), {1U, "/modes/b"}, {2U, "/modes/new"}}) {
+        more_mount(request, index).setDestination(folder);
+        more_mount(request, index).setType("tmpfs");
+    }
+    more_mount(request, 1).setData("mode=711");
+    Output output = run("modes", request);
+    EXPECT_EQ(output.out, "700\n711\n1777\n") << output.failure.text << output.err;
+    fs::remove_all(vm->rootfs() + "/modes");
+}
+
 } // namespace runvm::test

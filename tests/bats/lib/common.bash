@@ -40,10 +40,13 @@ file_end() {
     [[ -d ${FILE_DIR:-} ]] || return 0
     remove_containers "$PREFIX*"
     cgroup_leave
-    local target
-    while read -r _ _ _ _ target _; do
-        [[ $target == "$FILE_DIR"/* ]] && umount -l "$target"
-    done </proc/self/mountinfo
+    # Read as a whole: each unmount would shift the lines. The last one first: it may be on an earlier one.
+    local mounts target i
+    mapfile -t mounts </proc/self/mountinfo
+    for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
+        read -r _ _ _ _ target _ <<<"${mounts[i]}"
+        if [[ $target == "$FILE_DIR"/* ]]; then umount -l "$target"; fi
+    done
     rm -rf "$FILE_DIR"
 }
 

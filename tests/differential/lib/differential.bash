@@ -1,41 +1,179 @@
 # shellcheck shell=bash
-# What the files that make-bats makes run.
+# What the files that make-bats makes run. AREA is the name of the file of cases.
 
+DIFFERENTIAL=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tests/bats/lib/common.bash
-source "$(dirname "${BASH_SOURCE[0]}")/../../bats/lib/common.bash"
+source "$DIFFERENTIAL/../bats/lib/common.bash"
+# shellcheck source=tests/differential/lib/fixtures.bash
+source "$DIFFERENTIAL/lib/fixtures.bash"
+# shellcheck source=tests/differential/lib/every-case.bash
+source "$DIFFERENTIAL/lib/every-case.bash"
 
 DIFFERENCES=$REPOSITORY/docs/differences.md
+# Lines that are the runtimes' own, and those that say that they have not run it: runc's init, which is the process by
+# then, has no level.
+RUNTIMES_OWN='^time=|^runvm: warning: the guest is emulated|^exec .*: exec format error$'
+REFUSAL='^time=.* level=error |^exec .*: exec format error$'
 
-# view RUNTIME: what the bundle's process says under it, and how it ends. What the runtimes themselves say is left out, and
-# so are their names.
-view() {
-    local status=0
+setup_file() {
+    file_begin
+    RUNVM=$RUNTIME
+    RUNC=$(command -v runc) || fail "runc is missing: scripts/packages/test.txt"
+    SHARED=${PREFIX}shared
+    export RUNVM RUNC SHARED
+    make_fixtures
+    printf '[hypervisor]\nvcpus = %d\n' "$([[ $AREA == exec ]] && echo 2 || echo 1)" >"$FILE_DIR/config.toml"
+    if [[ $AREA == exec ]]; then
+        for_runtime "$RUNC" run_forever "$SHARED"
+        for_runtime "$RUNVM" run_forever "$SHARED"
+    fi
+}
+
+setup() { ID=$PREFIX$BATS_TEST_NUMBER; }
+teardown() {
+    for_runtime "$RUNC" remove_containers "$ID"
+    for_runtime "$RUNVM" remove_containers "$ID"
+}
+teardown_file() {
+    if [[ -n ${RUNC:-} ]]; then for_runtime "$RUNC" remove_containers "$PREFIX*"; fi
+    file_end
+}
+
+assert_nothing_left() {
+    remove_fixtures
+    if [[ $AREA != exec ]]; then
+        for_runtime "$RUNVM" assert_no_leak
+    else
+        for_runtime "$RUNC" runtime delete --force "$SHARED"
+        for_runtime "$RUNVM" assert_no_leak "$SHARED"
+    fi
+}
+
+# for_runtime RUNTIME COMMAND...
+for_runtime() {
     RUNTIME=$1
     NAME=$(basename "$RUNTIME")
-    ROOT=$FILE_DIR/root-$NAME
-    runtime run --bundle "$BUNDLE" "$ID" >"$BUNDLE/out" 2>"$BUNDLE/err" </dev/null || status=$?
-    echo "exit status $status"
-    cat "$BUNDLE/out"
-    echo "--- stderr"
-    grep -vE '^time=|level=error' "$BUNDLE/err" || true
+    ROOT=$FILE_DIR/root
+    RUNTIME_GLOBALS="--config $FILE_DIR/config.toml"
+    if is_runc; then ROOT=$FILE_DIR/root-runc RUNTIME_GLOBALS=; fi
+    "${@:2}"
+}
+
+# make_case TEXT: a bundle whose process runs the shell script TEXT, changed by FILTER.
+make_case() {
+    bundle sh -c "$1" view
+    edit '.root = {path: "rootfs"}'
+    if [[ $AREA == exec ]]; then edit '.process'; fi
+    edit "$FILTER" --arg bundle "$BUNDLE" --arg tree "$TREE" --arg netns "$NETNS" \
+        --arg mounted_rootfs "$MOUNTED_ROOTFS"
+    CONFIG=$BUNDLE/config.json
+}
+
+# on_pipes COMMAND...: the runtime's, with pipes for all three descriptors: files would be passed on by one runtime only.
+on_pipes() {
+    {
+        {
+            local status=0
+            runtime "$@" < <(true) || status=$?
+            echo "$status" >"$BUNDLE/status"
+        } 2>&1 >&4 4>&- | cat >"$BUNDLE/err"
+    } 4>&1 | cat >"$BUNDLE/out"
+}
+
+on_terminal() {
+    local status=0
+    # shellcheck disable=SC2086
+    "$TERMINAL" run timeout --foreground --kill-after=5 "$RUNTIME_TIMEOUT_S" "$RUNTIME" --root "$ROOT" $RUNTIME_GLOBALS \
+        "$@" </dev/null >"$BUNDLE/both" 2>"$BUNDLE/terminal.err" 3>&- || status=$?
+    echo "$status" >"$BUNDLE/status"
+    grep -E "$RUNTIMES_OWN" "$BUNDLE/both" >"$BUNDLE/err" || true
+    grep -vE "$RUNTIMES_OWN" "$BUNDLE/both" >"$BUNDLE/out" || true
+}
+
+# on_console_socket COMMAND... ID: a terminal whose size is not the caller's. The exit status is nobody's.
+on_console_socket() {
+    rm -f "$BUNDLE/console"
+    "$TERMINAL" receive "$BUNDLE/console" </dev/null >"$BUNDLE/out" 2>"$BUNDLE/receiver.err" 3>&- &
+    local receiver=$!
+    wait_until 10 test -S "$BUNDLE/console"
+    echo 0 >"$BUNDLE/status"
+    runtime "${@:1:$#-1}" --detach --console-socket "$BUNDLE/console" "${!#}" </dev/null >/dev/null 2>"$BUNDLE/err" || {
+        echo $? >"$BUNDLE/status"
+        kill "$receiver" # nothing comes
+    }
+    wait "$receiver" || true
+}
+
+# run_case: what the process says under RUNTIME, how it ends, and what its hooks have written into the bundle.
+run_case() {
+    local command=(run --bundle "$BUNDLE" "$ID") way=on_pipes
+    if [[ $AREA == exec ]]; then
+        command=(exec --process "$CONFIG" "$SHARED")
+    else
+        rm -rf "$BUNDLE/rootfs"
+        cp -a "$ROOTFS" "$BUNDLE/rootfs"
+        rm -rf "$BUNDLE/data"
+        mkdir "$BUNDLE/data"
+        echo text >"$BUNDLE/data/file"
+        chmod 755 "$BUNDLE/data/file"
+    fi
+    if jq -e '(.process // .).terminal' "$CONFIG" >/dev/null; then way=on_terminal; fi
+    if jq -e '(.process // .).consoleSize' "$CONFIG" >/dev/null; then way=on_console_socket; fi
+    : >"$BUNDLE/hooks"
+    "$way" "${command[@]}"
+    tr -d '\r' <"$BUNDLE/out" | sed -E 's/(pipe|socket):\[[0-9]+\]/\1/'
+    grep -vx 0 "$BUNDLE/status" | sed 's/^/exit status /' || true
+    grep -vE "$RUNTIMES_OWN" "$BUNDLE/err" | sed 's/^/stderr: /' || true
+    # Of a failed test bats shows it.
+    grep -E "$RUNTIMES_OWN" "$BUNDLE/err" >&2 || true
+    sed 's/^/hook: /' "$BUNDLE/hooks"
+    # A run that is detached stays.
+    if [[ $way == on_console_socket && $AREA != exec ]]; then runtime delete --force "$ID"; fi
+}
+
+# A case that neither runtime runs says nothing, whatever they have in common.
+assert_has_run() {
+    if grep -qE "$REFUSAL" "$BUNDLE/err"; then fail "$NAME has not run it:" "$(<"$BUNDLE/err")"; fi
 }
 
 is_listed() { grep -qF "| \`$1\` |" "$DIFFERENCES"; }
 
-# compare NAME: the case is on stdin: a jq filter, "--", a shell script.
+assert_alike() { diff -U1 --label "$3" --label "runvm" "$1" "$2" >&2; }
+
+# compare NAME: of FILTER and PROBE.
 compare() {
-    local name=$1 text filter probe under_test=$REPOSITORY/build/bin/runvm
-    text=$(cat)
-    filter=${text%%$'\n'--*}
-    probe=${text#*$'\n--\n'}
-    bundle sh -c "$probe" probe
-    own_rootfs
-    edit "$filter"
-    view "$(command -v runc)" >"$BUNDLE/view.runc"
-    view "$under_test" >"$BUNDLE/view.runvm"
-    if cmp -s "$BUNDLE/view.runc" "$BUNDLE/view.runvm"; then
-        if is_listed "$name"; then fail "docs/differences.md lists \`$name\`, but there is no difference"; fi
-        return
+    local name=$1 level differing
+    make_case "$(<"$DIFFERENTIAL/view.sh")"$'\n'"$PROBE"
+    for_runtime "$RUNC" run_case >"$BUNDLE/view.runc"
+    assert_has_run
+    for_runtime "$RUNVM" run_case >"$BUNDLE/view.runvm"
+    assert_has_run
+    for level in "${EVERY_CASE[@]}"; do "level_$level" "$BUNDLE"/view.{runc,runvm}; done
+    differing=$(diff "$BUNDLE"/view.{runc,runvm} | grep '^[<>]' || true)
+    if is_listed "$name"; then
+        if [[ -z $differing ]]; then fail "docs/differences.md lists \`$name\`, but there is no difference"; fi
+        assert_alike <(echo "$EXPECTED") <(echo "$differing") "expected difference"
+    else
+        assert_equal "$EXPECTED" "" "docs/differences.md does not list \`$name\`, but it has expected differences"
+        assert_alike "$BUNDLE"/view.{runc,runvm} runc
     fi
-    is_listed "$name" || fail "$(diff "$BUNDLE/view.runc" "$BUNDLE/view.runvm")"
+}
+
+# assert_refused NAME: by both, and with the same exit status.
+assert_refused() {
+    local runtime
+    make_case "$PROBE"
+    for runtime in "$RUNC" "$RUNVM"; do
+        for_runtime "$runtime" run_case >"$BUNDLE/view.${runtime##*/}"
+        if ! grep -qE "$REFUSAL" "$BUNDLE/err"; then fail "$NAME does not refuse it"; fi
+    done
+    assert_alike "$BUNDLE/view.runc" "$BUNDLE/view.runvm" runc
+}
+
+# assert_view NAME: what runc 1.1 does not know.
+assert_view() {
+    make_case "$PROBE"
+    for_runtime "$RUNVM" run_case >"$BUNDLE/view.runvm"
+    assert_has_run
+    assert_alike <(echo "$EXPECTED") "$BUNDLE/view.runvm" expected
 }

@@ -17,17 +17,21 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <vector>
 
 namespace runvm::agent {
 
 namespace {
 
 constexpr const char* modules_file = "/etc/runvm/modules";
+constexpr const char* modules_on_demand_file = "/etc/runvm/modules-on-demand";
+constexpr const char* kept_modules = "/run/runvm/modules";
 constexpr const char* secret_file = "/etc/runvm/secret";
 constexpr const char* new_root = "/newroot";
 constexpr const char* guest_hostname = "runvm";
@@ -60,32 +64,57 @@ Result<void> make_folder(const char* path) {
     return {};
 }
 
-Result<void> load_module(int initial_root, const std::string& path) {
-    RUNVM_ASSIGN(os::Fd file, open_in_root(initial_root, path, O_RDONLY));
+Result<void> load_module(int folder, const std::string& path) {
+    RUNVM_ASSIGN(os::Fd file, open_in_root(folder, path, O_RDONLY));
     if (::syscall(SYS_finit_module, file.get(), "", 0) != 0 && errno != EEXIST)
         return system_error("load the module " + path);
     return {};
 }
 
-/// Loads what the initial RAM disk lists, less what this channel does not need, and deletes it there: its
-/// pages are the guest's memory.
-Result<void> load_modules(int initial_root, bool uses_vsock) {
-    Result<os::Fd> file = open_in_root(initial_root, modules_file, O_RDONLY);
+/// The paths in a list of the initial RAM disk, which may lack it.
+Result<std::vector<std::string>> listed_modules(int initial_root, const char* list_file) {
+    std::vector<std::string> paths;
+    Result<os::Fd> file = open_in_root(initial_root, list_file, O_RDONLY);
     if (!file)
-        return file.error().errno_value() == ENOENT ? Result<void>() : std::move(file).error();
-    RUNVM_ASSIGN(std::string list, os::read_fd(file->get(), modules_file));
+        return file.error().errno_value() == ENOENT ? Result(paths) : std::move(file).error();
+    RUNVM_ASSIGN(std::string list, os::read_fd(file->get(), list_file));
     size_t begin = 0;
     while (begin < list.size()) {
-        size_t end = list.find('\n', begin);
-        if (end == std::string::npos)
-            end = list.size();
-        std::string path = list.substr(begin, end - begin);
+        size_t end = std::min(list.find('\n', begin), list.size());
+        if (end > begin)
+            paths.push_back(list.substr(begin, end - begin));
         begin = end + 1;
-        if (path.empty())
-            continue;
+    }
+    return paths;
+}
+
+/// In the initial RAM disk, whose pages are the guest's memory.
+void unlink_module(int initial_root, const std::string& path) {
+    ::unlinkat(initial_root, path.c_str() + path.find_first_not_of('/'), 0);
+}
+
+/// Loads what the initial RAM disk lists, less what this channel does not need, and deletes it there.
+Result<void> load_modules(int initial_root, bool uses_vsock) {
+    RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_file));
+    for (const std::string& path : paths) {
         if (uses_vsock || path.find("vsock") == std::string::npos)
             RUNVM_TRY(load_module(initial_root, path));
-        ::unlinkat(initial_root, path.substr(path.find_first_not_of('/')).c_str(), 0);
+        unlink_module(initial_root, path);
+    }
+    return {};
+}
+
+/// Moves the modules that are loaded later, if at all, to where they can be found then.
+Result<void> keep_modules_on_demand(int initial_root) {
+    RUNVM_TRY(make_folder(kept_modules));
+    RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_on_demand_file));
+    for (const std::string& path : paths) {
+        RUNVM_ASSIGN(os::Fd from, open_in_root(initial_root, path, O_RDONLY));
+        std::string kept = std::string(kept_modules) + path.substr(path.rfind('/'));
+        RUNVM_ASSIGN(os::Fd to, os::open_file(kept, O_WRONLY | O_CREAT | O_EXCL, 0600));
+        RUNVM_ASSIGN(std::string module, os::read_fd(from.get(), path));
+        RUNVM_TRY(os::write_all(to.get(), module, kept));
+        unlink_module(initial_root, path);
     }
     return {};
 }
@@ -143,6 +172,7 @@ Result<KernelOptions> boot_guest() {
     KernelOptions options = parse_kernel_options(command_line);
     RUNVM_ASSIGN(options["secret"], take_secret(initial_root.get()));
     RUNVM_TRY(load_modules(initial_root.get(), options["channel"] == "vsock"));
+    RUNVM_TRY(keep_modules_on_demand(initial_root.get()));
     RUNVM_TRY(os::bring_loopback_up());
     if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0)
         return system_error("set the hostname");
@@ -151,6 +181,15 @@ Result<KernelOptions> boot_guest() {
         return system_error("raise the limit of open files");
     RUNVM_TRY(Cgroup::prepare_parent());
     return options;
+}
+
+Result<void> load_module_on_demand(const std::string& name) {
+    Result<os::Fd> folder = os::open_file(kept_modules, O_RDONLY | O_DIRECTORY);
+    if (!folder)
+        return std::move(folder).error();
+    Result<void> loaded = load_module(folder->get(), name + ".ko");
+    // Built in: the image has none.
+    return !loaded && loaded.error().errno_value() == ENOENT ? Result<void>() : loaded;
 }
 
 void power_off() {

@@ -13,6 +13,9 @@ namespace runvm::agent {
 /// error is fatal.
 Result<KernelOptions> boot_guest();
 
+/// Loads a module that the guest rarely needs (guest/modules.list), if the kernel does not have it yet.
+Result<void> load_module_on_demand(const std::string& name);
+
 /// Prints an error and powers the machine off.
 [[noreturn]] void give_up(const std::string& why);
 

@@ -177,6 +177,12 @@ kj::Promise<void> AgentService::updateContainer(UpdateContainerContext context) 
     return kj::READY_NOW;
 }
 
+kj::Promise<void> AgentService::grow(GrowContext context) {
+    auto params = context.getParams();
+    return growth_.grow(params.getVcpus(), params.getMemoryMib(), params.getLimitMs())
+        .then([context](Result<void> result) mutable { answer_error(context, result); });
+}
+
 kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {
     auto params = context.getParams();
     allow_cancellation(context);

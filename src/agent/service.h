@@ -3,6 +3,7 @@
 // packed.
 
 #include "agent/containers.h"
+#include "agent/growth.h"
 #include "protocol/agent.capnp.h"
 
 #include <kj/timer.h>
@@ -18,8 +19,8 @@ namespace runvm::agent {
 class AgentService final : public protocol::Agent::Server {
 public:
     /// `boot_ns`: CLOCK_BOOTTIME when the agent was ready.
-    AgentService(Containers& containers, kj::Timer& timer, uint64_t boot_ns)
-        : containers_(containers), timer_(timer), boot_ns_(boot_ns) {}
+    AgentService(Containers& containers, Growth& growth, kj::Timer& timer, uint64_t boot_ns)
+        : containers_(containers), growth_(growth), timer_(timer), boot_ns_(boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -39,9 +40,11 @@ protected:
     kj::Promise<void> readCgroup(ReadCgroupContext context) override;
     kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override;
     kj::Promise<void> updateContainer(UpdateContainerContext context) override;
+    kj::Promise<void> grow(GrowContext context) override;
 
 private:
     Containers& containers_;
+    Growth& growth_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

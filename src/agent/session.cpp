@@ -22,11 +22,12 @@ constexpr uint64_t ns_per_ms = 1'000'000;
 /// What serves one session; it ends with it.
 class Session {
 public:
-    Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, uint64_t boot_ns)
+    Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, Growth& growth,
+            uint64_t boot_ns)
         : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
           network_(*control_, capnp::rpc::twoparty::Side::SERVER),
-          rpc_(capnp::makeRpcServer(network_,
-                                    kj::heap<AgentService>(containers, event_port.getTimer(), boot_ns))) {
+          rpc_(capnp::makeRpcServer(
+              network_, kj::heap<AgentService>(containers, growth, event_port.getTimer(), boot_ns))) {
         containers_.begin_session(relay_);
     }
     ~Session() noexcept(false) { containers_.end_session(); }
@@ -82,7 +83,7 @@ kj::Promise<void> Sessions::run() {
 }
 
 kj::Promise<void> Sessions::serve(SessionPorts ports) {
-    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, boot_ns_);
+    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, boot_ns_);
     auto ended = session->run();
     return ended.attach(kj::mv(session));
 }

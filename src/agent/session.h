@@ -2,6 +2,7 @@
 // The agent's life after boot: one session with the host after another. Containers go on in between.
 
 #include "agent/containers.h"
+#include "agent/growth.h"
 #include "agent/ports.h"
 
 #include <kj/async-unix.h>
@@ -13,7 +14,8 @@ namespace runvm::agent {
 class Sessions {
 public:
     Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, uint64_t boot_ns)
-        : event_port_(event_port), ports_(ports), containers_(containers), boot_ns_(boot_ns) {}
+        : event_port_(event_port), ports_(ports), containers_(containers), growth_(event_port.getTimer()),
+          boot_ns_(boot_ns) {}
 
     /// Never resolves.
     kj::Promise<void> run();
@@ -24,6 +26,7 @@ private:
     kj::UnixEventPort& event_port_;
     PortSource& ports_;
     Containers& containers_;
+    Growth growth_;
     uint64_t boot_ns_;
 };
 

@@ -19,7 +19,10 @@ struct Config {
         std::string image;               ///< empty: <share>/initrd.img
         std::string kernel_command_line; ///< added to runvm's own
         uint32_t vcpus = 1;
+        uint32_t max_vcpus = 0; ///< 0: as many as the host has, at most 32
         uint64_t memory_mib = 2048;
+        uint64_t max_memory_mib = 0; ///< 0: as much as the host has
+        uint64_t memory_step_mib = 128;
         uint32_t boot_timeout_ms = 60000;
         uint32_t agent_timeout_ms = 30000;
     } hypervisor;

@@ -16,6 +16,7 @@ template <class... Visitors>
 Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 constexpr uint64_t smallest_memory_mib = 128;
+constexpr uint64_t largest_memory_mib = 4U << 20U;
 
 bool is_one_line(const std::string& text) {
     return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -111,10 +112,18 @@ void add_hypervisor(KeyTable& table) {
     // q35 in QEMU 7.2 takes 288 vcpus; 240 leaves room in older guests' APIC ids.
     table.integer<uint32_t>(
         "hypervisor.vcpus", [](C& c) -> uint32_t& { return c.hypervisor.vcpus; }, 1, 240);
+    table.integer<uint32_t>(
+        "hypervisor.max_vcpus", [](C& c) -> uint32_t& { return c.hypervisor.max_vcpus; }, 0, 240);
     // Below, kernel and agent do not boot; above 4 TiB the guest's 42 address bits under TCG end.
     table.integer<uint64_t>(
         "hypervisor.memory_mib", [](C& c) -> uint64_t& { return c.hypervisor.memory_mib; },
-        smallest_memory_mib, 4U << 20U);
+        smallest_memory_mib, largest_memory_mib);
+    table.integer<uint64_t>(
+        "hypervisor.max_memory_mib", [](C& c) -> uint64_t& { return c.hypervisor.max_memory_mib; }, 0,
+        largest_memory_mib);
+    table.integer<uint64_t>(
+        "hypervisor.memory_step_mib", [](C& c) -> uint64_t& { return c.hypervisor.memory_step_mib; }, 2,
+        largest_memory_mib);
     table.milliseconds("hypervisor.boot_timeout_ms",
                        [](C& c) -> uint32_t& { return c.hypervisor.boot_timeout_ms; });
     table.milliseconds("hypervisor.agent_timeout_ms",

@@ -45,8 +45,7 @@ struct HostPlan {
     bool terminal = false;
     uint16_t console_height = 0;
     uint16_t console_width = 0;
-    uint64_t memory_limit_bytes = 0; ///< 0: none
-    std::vector<std::string> notes;  ///< what is accepted without effect: for the debug log
+    std::vector<std::string> notes; ///< what is accepted without effect: for the debug log
 };
 
 /// Reads the text of a config.json (`name`: what errors call the file), checks it against the specification,

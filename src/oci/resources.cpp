@@ -1,6 +1,10 @@
 #include "oci/resources.h"
 
+#include "core/number.h"
+
+#include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace runvm::oci {
 
@@ -12,6 +16,8 @@ struct File {
     bool optional = false;
 };
 using Files = std::vector<File>;
+
+constexpr uint32_t max_cpus = 8192; // CONFIG_NR_CPUS of the largest kernels for x86-64
 
 // What v2 files with a .max, .min, .low or .high suffix take: -1 lifts a limit, as it did in cgroup v1.
 std::string limit_text(int64_t value) {
@@ -46,7 +52,7 @@ void read_swap(const Value& memory, int64_t limit, Files& files) {
     }
 }
 
-void read_memory(const Value& memory, Files& files, HostPlan& plan) {
+void read_memory(const Value& memory, Files& files) {
     int64_t limit = memory["limit"].integer(-1, INT64_MAX);
     int64_t reservation = memory["reservation"].integer(-1, INT64_MAX);
     read_swap(memory, limit, files);
@@ -54,8 +60,6 @@ void read_memory(const Value& memory, Files& files, HostPlan& plan) {
         files.push_back({"memory.max", limit_text(limit)});
     if (reservation != 0)
         files.push_back({"memory.low", limit_text(reservation)});
-    if (limit > 0)
-        plan.memory_limit_bytes = static_cast<uint64_t>(limit);
 }
 
 void read_cpu(const Value& cpu, Files& files) {
@@ -186,6 +190,43 @@ void read_device_rules(const Value& elements, protocol::Resources::Builder built
     }
 }
 
+/// Of "QUOTA PERIOD": cpus, rounded up.
+uint32_t cpus_of_quota(std::string_view limit) {
+    size_t space = limit.find(' ');
+    auto quota = whole_number<uint64_t>(limit.substr(0, space));
+    auto period = whole_number<uint64_t>(limit.substr(std::min(space, limit.size() - 1) + 1));
+    if (!quota || !period || *period == 0)
+        return 0;
+    return static_cast<uint32_t>(std::min<uint64_t>(*quota / *period + (*quota % *period != 0), max_cpus));
+}
+
+/// Of a list such as "0-2,4" (cpuset(7), "List format"): the highest cpu plus one.
+uint32_t end_of_cpus(std::string_view list) {
+    uint32_t end = 0;
+    while (!list.empty()) {
+        std::string_view range = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(list.size(), range.size() + 1));
+        std::string_view last = range.substr(range.rfind('-') + 1); // npos + 1 is 0
+        auto cpu = whole_number<uint32_t>(last.substr(0, last.find(':')));
+        if (!cpu || *cpu >= max_cpus)
+            return 0;
+        end = std::max(end, *cpu + 1);
+    }
+    return end;
+}
+
+/// Of what is no number, or "max", nothing is read: the guest's kernel judges it.
+void read_demand(const Files& files, protocol::Resources::Demand::Builder demand) {
+    for (const File& file : files) {
+        if (file.name == "memory.max")
+            demand.setMemoryBytes(whole_number<uint64_t>(file.value).value_or(0));
+        else if (file.name == "cpu.max")
+            demand.setCpus(cpus_of_quota(file.value));
+        else if (file.name == "cpuset.cpus")
+            demand.setCpusetEnd(end_of_cpus(file.value));
+    }
+}
+
 } // namespace
 
 uint64_t cpu_weight(uint64_t shares) {
@@ -215,11 +256,11 @@ bool allows_all_devices(const Value& rules) {
     return all;
 }
 
-void read_resources(const Value& resources, protocol::Resources::Builder built, HostPlan& plan) {
+void read_resources(const Value& resources, protocol::Resources::Builder built) {
     // runc's order (fs2.go, Set).
     Files files;
     read_pids(resources["pids"], files);
-    read_memory(resources["memory"], files, plan);
+    read_memory(resources["memory"], files);
     read_block_io(resources["blockIO"], files);
     read_cpu(resources["cpu"], files);
     read_hugepage_limits(resources["hugepageLimits"], files);
@@ -230,6 +271,7 @@ void read_resources(const Value& resources, protocol::Resources::Builder built, 
         list[i].setValue(files[i].value.c_str());
         list[i].setOptional(files[i].optional);
     }
+    read_demand(files, built.initDemand());
     read_device_rules(resources["devices"], built);
 }
 

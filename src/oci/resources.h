@@ -1,14 +1,15 @@
 #pragma once
 // config-linux.md, "resources": cgroup v2 files and device rules for the guest, by runc's conversions.
 
-#include "oci/config.h"
 #include "oci/document.h"
+#include "protocol/common.capnp.h"
 
 #include <cstdint>
 
 namespace runvm::oci {
 
-void read_resources(const Value& resources, protocol::Resources::Builder built, HostPlan& plan);
+/// What the limits ask of the machine is `built.demand`.
+void read_resources(const Value& resources, protocol::Resources::Builder built);
 
 /// True if the last word of the rules is that everything is allowed: a privileged container.
 bool allows_all_devices(const Value& rules);

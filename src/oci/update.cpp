@@ -149,11 +149,9 @@ void check_shape(const Value& update) {
         (void)update[key].members();
 }
 
-uint64_t read_merged(const Value& merged, protocol::Resources::Builder resources) {
-    HostPlan plan;
-    read_resources(merged, resources, plan);
+void read_merged(const Value& merged, protocol::Resources::Builder resources) {
+    read_resources(merged, resources);
     resources.initDeviceRules(0); // of a container that runs they stay, as in runc
-    return plan.memory_limit_bytes;
 }
 
 } // namespace
@@ -200,7 +198,7 @@ Result<Update> plan_update(const std::string& container_config, const std::strin
     if (document.failed())
         return document.take_error();
     Json merged = merge(object_of(object_of(config, "linux"), "resources"), json);
-    update.memory_limit_bytes = read_merged(Value(document, &merged, ""), resources);
+    read_merged(Value(document, &merged, ""), resources);
     if (document.failed())
         return document.take_error();
     config["linux"]["resources"] = std::move(merged);

@@ -18,13 +18,12 @@ using UpdateFlag = std::function<std::optional<std::string>(const char* name)>;
 Result<std::string> resources_of_flags(const UpdateFlag& flag);
 
 struct Update {
-    std::string config;              ///< the container's config.json from now on
-    std::vector<std::string> notes;  ///< what is accepted without effect
-    uint64_t memory_limit_bytes = 0; ///< 0: none
+    std::string config;             ///< the container's config.json from now on
+    std::vector<std::string> notes; ///< what is accepted without effect
 };
 
 /// `text` is what --resources holds (`name`: what errors call it): the shape of config.json's
-/// linux.resources. `resources` gets the files to write in the guest.
+/// linux.resources. `resources` gets the files to write in the guest, and the demand.
 Result<Update> plan_update(const std::string& container_config, const std::string& text,
                            const std::string& name, protocol::Resources::Builder resources);
 

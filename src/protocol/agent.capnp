@@ -73,4 +73,8 @@ interface Agent {
   updateContainer @16 (id :Text, resources :Common.Resources) -> (error :Common.Error);
   # Writes these files of its cgroup; device rules stay. A memory limit below what is used and cannot be reclaimed is
   # refused (EBUSY) before anything is written: the kernel would kill the container's processes.
+
+  grow @17 (vcpus :UInt32, memoryMib :UInt64, limitMs :UInt32) -> (error :Common.Error);
+  # The machine has been given so many cpus, and so much memory on top of what it booted with: returns when they can be
+  # used, or with timeout after limitMs.
 }

@@ -135,6 +135,14 @@ struct Resources {
   # An entry that the guest's kernel lacks is an error unless it is optional.
   files @0 :List(CgroupFile);
   deviceRules @1 :List(DeviceRule);
+  demand @2 :Demand;
+
+  struct Demand {
+    # What the files let the container use: the machine grows to it. 0: they do not say.
+    cpus @0 :UInt32;             # its cpu quota, rounded up
+    cpusetEnd @1 :UInt32;        # the highest cpu of its set, plus one
+    memoryBytes @2 :UInt64;
+  }
 
   struct CgroupFile {
     name @0 :Text;

@@ -35,6 +35,11 @@ struct SandboxConfig {
   sharedFsOptions @16 :List(Text); # added to virtiofsd's command line
   logLevel @17 :Text;            # debug, info, warning, error: what the monitor's log (its stderr) gets
   runFolder @18 :Text;           # machine-wide locks, /run/runvm
+  maxVcpus @19 :UInt32;          # what the machine may grow to; less than it boots with: it does not grow
+  maxMemoryMib @20 :UInt64;
+  memoryStepMib @21 :UInt64;     # its memory grows by multiples of this
+  defaultMemoryMib @22 :UInt64;  # what a container without limits gets
+  defaultVcpus @23 :UInt32;
 }
 
 enum SandboxState {
@@ -143,7 +148,8 @@ interface Sandbox {
   listProcesses @19 (id :Text) -> (error :Common.Error, processes :List(Common.ProcessInfo), memoryBytes :UInt64);
   readCgroup @20 (id :Text, names :List(Text)) -> (error :Common.Error, contents :List(Text));
   updateContainer @21 (id :Text, resources :Common.Resources) -> (error :Common.Error);
-  # As the agent's.
+  # As the agent's. The machine grows first to what resources.demand asks of it, as far as it may; memory that no
+  # container asks for any more is taken back as far as the guest gives it.
 }
 
 interface AttachedProcess {

@@ -159,7 +159,8 @@ Result<void> Creation::boot_sandbox() {
     connection_ = std::make_unique<MonitorConnection>(std::move(monitor.connection));
     connection_->interrupted_by(interrupts_->fd());
     auto request = connection_->service().createSandboxRequest();
-    RUNVM_TRY(fill_sandbox_config(context_, plan_, container_.sandbox_id, request.initConfig()));
+    RUNVM_TRY(fill_sandbox_config(context_, message_.getRoot<protocol::Container>().asReader().getResources(),
+                                  container_.sandbox_id, request.initConfig()));
     RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "createSandbox"));
     fault_point("create.after-sandbox");
     return {};

@@ -2,6 +2,7 @@
 
 #include "vm/accelerator.h"
 #include "vm/emulator.h"
+#include "vm/machine_size.h"
 
 #include <unistd.h>
 
@@ -12,29 +13,47 @@ namespace runvm::runtime {
 
 namespace {
 
-// What the guest's kernel and agent need besides the container's memory: a part of it, for the pages' own
-// records and reserves, and a constant (docs/performance.md, "Memory").
-constexpr uint64_t guest_overhead_mib = 112;
-constexpr uint64_t guest_overhead_divisor = 16;
-constexpr uint64_t smallest_guest_mib = 256;
-constexpr uint64_t mib = 1024 * 1024;
+// A place for each possible cpu costs the guest memory.
+constexpr uint32_t max_vcpus_by_default = 32;
+// QEMU's emulated cpus have 40 address bits, and not all of these are for memory.
+constexpr uint64_t max_emulated_mib = 512U << 10U;
 
 uint64_t host_memory_mib() {
-    return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) /
-           mib;
+    return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+               static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) >>
+           20U;
+}
+
+vm::MachineSize largest_size(const config::Config::Hypervisor& hypervisor, const std::string& accelerator) {
+    auto host_cpus = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    vm::MachineSize largest{hypervisor.max_vcpus, hypervisor.max_memory_mib};
+    if (largest.vcpus == 0)
+        largest.vcpus = std::min(host_cpus, max_vcpus_by_default);
+    if (largest.memory_mib == 0)
+        largest.memory_mib = host_memory_mib();
+    if (accelerator == "tcg")
+        largest.memory_mib = std::min(largest.memory_mib, max_emulated_mib);
+    return largest;
+}
+
+void fill_sizes(const config::Config::Hypervisor& hypervisor, protocol::Resources::Reader resources,
+                protocol::SandboxConfig::Builder config) {
+    vm::MachineSize largest = largest_size(hypervisor, config.getAccelerator().cStr());
+    auto demand = resources.getDemand();
+    vm::MachineSize size = vm::size_for({{demand.getCpus(), demand.getCpusetEnd(), demand.getMemoryBytes()}},
+                                        {hypervisor.vcpus, hypervisor.memory_mib}, largest);
+    config.setVcpus(size.vcpus);
+    config.setMemoryMib(size.memory_mib);
+    config.setDefaultVcpus(hypervisor.vcpus);
+    config.setDefaultMemoryMib(hypervisor.memory_mib);
+    config.setMaxVcpus(largest.vcpus);
+    config.setMaxMemoryMib(largest.memory_mib);
+    config.setMemoryStepMib(hypervisor.memory_step_mib);
 }
 
 } // namespace
 
-uint64_t guest_memory_mib(uint64_t configured_mib, uint64_t limit_bytes, uint64_t host_mib) {
-    if (limit_bytes == 0)
-        return configured_mib;
-    uint64_t limit_mib = std::min(limit_bytes / mib + 1, host_mib);
-    uint64_t wanted_mib = limit_mib + limit_mib / guest_overhead_divisor + guest_overhead_mib;
-    return std::max(smallest_guest_mib, std::min(wanted_mib, host_mib));
-}
-
-Result<void> fill_sandbox_config(const Context& context, const oci::HostPlan& plan,
+Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Reader resources,
                                  const std::string& sandbox_id, protocol::SandboxConfig::Builder config) {
     const auto& hypervisor = context.config.hypervisor;
     const auto& paths = context.config.paths;
@@ -50,8 +69,7 @@ Result<void> fill_sandbox_config(const Context& context, const oci::HostPlan& pl
     config.setKernelPath(hypervisor.kernel.empty() ? context.layout.share + "/vmlinux" : hypervisor.kernel);
     config.setImagePath(hypervisor.image.empty() ? context.layout.share + "/initrd.img" : hypervisor.image);
     config.setKernelCommandLine(hypervisor.kernel_command_line);
-    config.setVcpus(hypervisor.vcpus);
-    config.setMemoryMib(guest_memory_mib(hypervisor.memory_mib, plan.memory_limit_bytes, host_memory_mib()));
+    fill_sizes(hypervisor, resources, config);
     config.setMachine(hypervisor.machine);
     config.setEmulatorPath(emulator);
     config.setVirtiofsdPath(context.config.shared_fs.daemon);

@@ -40,7 +40,9 @@ Result<void> tell_guest(const Context& context, MonitorConnection& connection, c
     auto request = connection.sandbox().updateContainerRequest();
     request.setId(id);
     request.setResources(resources);
-    return connection.tell(request.send(), guest_call_limit_ms(context.config), "updateContainer");
+    // The machine may have to grow first.
+    uint32_t limit_ms = guest_call_limit_ms(context.config) + context.config.hypervisor.agent_timeout_ms;
+    return connection.tell(request.send(), limit_ms, "updateContainer");
 }
 
 // A file may have been written before another was refused.

@@ -43,6 +43,8 @@ public:
 
     virtual kj::Promise<Result<void>> suspend() = 0;
     virtual kj::Promise<Result<void>> resume() = 0;
+    /// As Hypervisor::resize.
+    virtual kj::Promise<Result<void>> resize(uint32_t vcpus, uint64_t growth_mib) = 0;
     /// Ends QEMU however it is.
     virtual kj::Promise<Result<void>> destroy() = 0;
 

@@ -3,6 +3,7 @@
 
 #include "channel/relay.h"
 #include "protocol/sandbox.capnp.h"
+#include "vm/machine_size.h"
 
 #include <kj/async.h>
 
@@ -72,6 +73,7 @@ struct ContainerRecord {
     bool paused = false;
     bool deleting = false;
     bool told_of_oom = false;
+    vm::Demand demand;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> resume_waiters; ///< also if it ends instead
 
     protocol::ContainerStatus::State state() const;

@@ -51,6 +51,8 @@ struct NewShare {
 /// The guest's answer to "processes".
 using Processes = Copied<protocol::Agent::ProcessesResults>;
 
+vm::Demand read_demand(protocol::Resources::Reader resources);
+
 class Sandbox final : private kj::TaskSet::ErrorHandler {
 public:
     /// `on_over` is called once when nothing keeps the sandbox any more: the monitor leaves.
@@ -142,6 +144,17 @@ private:
     Promised<void> settle_machine();
     bool may_suspend() const;
     void suspension_changed(bool suspended, Result<void> result);
+    struct Sizing {
+        void read(protocol::SandboxConfig::Reader config);
+        vm::MachineSize boot;
+        vm::MachineSize basis; ///< what containers without limits get
+        vm::MachineSize largest;
+        vm::MachineSize now; ///< what the machine was last told to be
+        uint64_t step_mib = 1;
+    };
+    vm::MachineSize wanted_size() const;
+    Promised<void> grow_machine();
+    void shrink_machine();
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
     Promised<void> create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
@@ -187,6 +200,7 @@ private:
     std::map<uint64_t, Listener> listeners_;
     uint64_t next_listener_ = 1;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
+    Sizing sizing_;
     Suspension suspension_;
     kj::TaskSet tasks_;
 };

@@ -109,6 +109,7 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
     ContainerRecord record;
     record.id = id;
     record.init = std::make_shared<Process>(id, "");
+    record.demand = read_demand(copy->get().getResources());
     ProcessPtr init = record.init;
     containers_.emplace(id, std::move(record));
     wake_process_waiters();
@@ -122,7 +123,17 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
             }
             if (!guest_ || is_deleted(init))
                 return failed(deleted_early());
-            return create_in_guest(init, copy->get(), std::move(shares), std::move(streams));
+            return grow_machine().then(
+                [this, init, copy = kj::mv(copy), shares = std::move(shares),
+                 streams = std::move(streams)](Result<void>&& grown) mutable -> Promised<void> {
+                    if (!guest_ || is_deleted(init))
+                        return failed(deleted_early());
+                    if (!grown) {
+                        discard(init);
+                        return kj::mv(grown);
+                    }
+                    return create_in_guest(init, copy->get(), std::move(shares), std::move(streams));
+                });
         });
 }
 
@@ -381,16 +392,6 @@ Promised<void> Sandbox::resize(const std::string& id, const std::string& exec_id
     return tell_guest(agent_timeout_ms_, "resize", request);
 }
 
-Promised<void> Sandbox::update_container(const std::string& id, protocol::Resources::Reader resources) {
-    auto process = find_live(id, "");
-    if (!process)
-        return failed(std::move(process).error());
-    auto request = guest_->agent.updateContainerRequest();
-    request.setId(id);
-    request.setResources(resources);
-    return tell_guest(agent_timeout_ms_, "updateContainer", request);
-}
-
 Promised<void> Sandbox::delete_container(const std::string& id) {
     auto record = find(id);
     if (!record)
@@ -417,6 +418,7 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
             end_process(process, killed_with_machine());
         machine_.detach_shares(id);
         containers_.erase(found);
+        shrink_machine();
         settle();
         return {};
     });

@@ -109,7 +109,9 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.kernel_path = vm::monitor_path::kernel;
     spec.image_path = vm::monitor_path::image;
     spec.vcpus = config.getVcpus();
+    spec.max_vcpus = config.getMaxVcpus();
     spec.memory_mib = config.getMemoryMib();
+    spec.max_memory_mib = config.getMaxMemoryMib();
     spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
     spec.console_socket_path = in_sandbox("console.sock");
     RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
@@ -257,16 +259,23 @@ void VmMachine::over(std::string reason) {
         on_death_(over_reason_);
 }
 
-kj::Promise<Result<void>> VmMachine::suspend() {
+template <class Call>
+kj::Promise<Result<void>> VmMachine::call(Call call) {
     if (!thread_)
         return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
-    return thread_->run([this] { return hypervisor_->suspend(); });
+    return thread_->run([this, call] { return call(*hypervisor_); });
+}
+
+kj::Promise<Result<void>> VmMachine::suspend() {
+    return call([](vm::Hypervisor& hypervisor) { return hypervisor.suspend(); });
 }
 
 kj::Promise<Result<void>> VmMachine::resume() {
-    if (!thread_)
-        return Result<void>(Error(ErrorKind::wrong_state, "the machine has not been started"));
-    return thread_->run([this] { return hypervisor_->resume(); });
+    return call([](vm::Hypervisor& hypervisor) { return hypervisor.resume(); });
+}
+
+kj::Promise<Result<void>> VmMachine::resize(uint32_t vcpus, uint64_t growth_mib) {
+    return call([=](vm::Hypervisor& hypervisor) { return hypervisor.resize(vcpus, growth_mib); });
 }
 
 kj::Promise<Result<void>> VmMachine::destroy() {

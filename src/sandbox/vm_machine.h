@@ -31,6 +31,7 @@ public:
     }
     kj::Promise<Result<void>> suspend() override;
     kj::Promise<Result<void>> resume() override;
+    kj::Promise<Result<void>> resize(uint32_t vcpus, uint64_t growth_mib) override;
     kj::Promise<Result<void>> destroy() override;
     Result<void> attach_share(ShareRequest request) override;
     Result<void> make_share_readonly(const std::string& container, const std::string& name) override;
@@ -47,6 +48,8 @@ private:
     };
 
     void taskFailed(kj::Exception&& exception) override;
+    template <class Call>
+    kj::Promise<Result<void>> call(Call call);
     Result<vm::MachineSpec> prepare(protocol::SandboxConfig::Reader config);
     Result<void> enter_root(protocol::SandboxConfig::Reader config);
     Result<void> start_virtiofsd(protocol::SandboxConfig::Reader config);

@@ -78,7 +78,7 @@ std::string escape(std::string_view text) {
 /// Slots of the root bus. Every device has its address here, so that the guest sees the same machine each
 /// time, and the fixed ones sit on the root bus itself: a root port for each would have to be scanned at each
 /// boot.
-enum RootBusSlot { serial_slot = 1, random_slot, virtiofs_slot, vsock_slot, first_port_slot };
+enum RootBusSlot { serial_slot = 1, random_slot, virtiofs_slot, vsock_slot, growth_slot, first_port_slot };
 
 std::string pci_address(unsigned slot, unsigned function = 0, bool multifunction = false) {
     return "<address type='pci' domain='0x0000' bus='0x00' slot='" + std::to_string(slot) + "' function='" +
@@ -92,7 +92,8 @@ std::string unix_source(const std::string& path) {
 /// The cpu, and one NUMA cell: without it a machine that was reconnected to has lost its shared memory in
 /// libvirt's eyes, and virtiofs is refused ("'virtiofs' requires shared memory").
 std::string cpu(const MachineSpec& spec) {
-    std::string last_cpu = spec.vcpus > 1 ? "0-" + std::to_string(spec.vcpus - 1) : "0";
+    uint32_t vcpus = std::max(spec.vcpus, spec.max_vcpus);
+    std::string last_cpu = vcpus > 1 ? "0-" + std::to_string(vcpus - 1) : "0";
     std::string cell = "<numa><cell id='0' cpus='" + last_cpu + "' memory='" +
                        std::to_string(spec.memory_mib) + "' unit='MiB' memAccess='shared'/></numa>";
     if (spec.accelerator == "kvm")
@@ -125,6 +126,10 @@ std::string root_ports(uint32_t count) {
     return xml;
 }
 
+uint64_t growth_mib_of(const MachineSpec& spec) {
+    return largest_growth_mib(spec.memory_mib, spec.max_memory_mib);
+}
+
 std::string devices(const MachineSpec& spec) {
     std::string xml = "  <devices>\n    <emulator>" + escape(spec.emulator_path) + "</emulator>\n";
     xml += "    <controller type='pci' index='0' model='pcie-root'/>\n" + root_ports(spec.spare_root_ports);
@@ -147,18 +152,52 @@ std::string devices(const MachineSpec& spec) {
     if (spec.vsock_cid != 0)
         xml += "    <vsock model='virtio-non-transitional'><cid auto='no' address='" +
                std::to_string(spec.vsock_cid) + "'/>" + pci_address(vsock_slot) + "</vsock>\n";
+    if (growth_mib_of(spec) > 0)
+        xml += growth_device_xml(spec, 0);
     return xml + "  </devices>\n";
 }
 
+std::string vcpus(const MachineSpec& spec) {
+    std::string current = spec.max_vcpus > spec.vcpus ? " current='" + std::to_string(spec.vcpus) + "'" : "";
+    return "  <vcpu placement='static'" + current + ">" +
+           std::to_string(std::max(spec.vcpus, spec.max_vcpus)) + "</vcpu>\n";
+}
+
+// The device takes no slot, but libvirt wants at least one named.
+std::string max_memory(const MachineSpec& spec) {
+    if (growth_mib_of(spec) == 0)
+        return {};
+    return "  <maxMemory slots='1' unit='MiB'>" + std::to_string(spec.memory_mib + growth_mib_of(spec)) +
+           "</maxMemory>\n";
+}
+
 } // namespace
+
+uint64_t largest_growth_mib(uint64_t memory_mib, uint64_t max_memory_mib) {
+    // A memory block of the guest's Linux, of which it takes none in part (probe_memory_block_size in its
+    // arch/x86/mm/init_64.c).
+    constexpr uint64_t large_machine_mib = 64U << 10U;
+    uint64_t block_mib = memory_mib < large_machine_mib ? 128 : 2048;
+    return max_memory_mib <= memory_mib ? 0 : (max_memory_mib - memory_mib) / block_mib * block_mib;
+}
+
+std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib) {
+    auto mib = [](const char* element, uint64_t size) {
+        return std::string("<") + element + " unit='MiB'>" + std::to_string(size) + "</" + element + ">";
+    };
+    return "    <memory model='virtio-mem'>\n      <target>" + mib("size", growth_mib_of(spec)) +
+           "<node>0</node>" + mib("block", growth_block_mib) + mib("requested", requested_mib) +
+           "</target>\n      <alias name='ua-growth'/>\n      " + pci_address(growth_slot) +
+           "\n    </memory>\n";
+}
 
 std::string domain_xml(const MachineSpec& spec) {
     std::string type = spec.accelerator == "kvm" ? "kvm" : "qemu";
     std::string xml = "<domain type='" + type + "'>\n";
     xml += "  <name>" + escape(spec.name) + "</name>\n  <uuid>" + escape(spec.uuid) + "</uuid>\n";
-    xml += "  <memory unit='MiB'>" + std::to_string(spec.memory_mib) + "</memory>\n";
+    xml += max_memory(spec) + "  <memory unit='MiB'>" + std::to_string(spec.memory_mib) + "</memory>\n";
     xml += "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n";
-    xml += "  <vcpu placement='static'>" + std::to_string(spec.vcpus) + "</vcpu>\n";
+    xml += vcpus(spec);
     xml += "  <os>\n    <type arch='x86_64' machine='" + escape(spec.machine) + "'>hvm</type>\n";
     xml += "    <kernel>" + escape(spec.kernel_path) + "</kernel>\n    <initrd>" + escape(spec.image_path) +
            "</initrd>\n    <cmdline>" + escape(spec.kernel_command_line) + "</cmdline>\n  </os>\n";

@@ -18,6 +18,9 @@ public:
     virtual Result<void> start(const MachineSpec& spec) = 0;
     virtual Result<void> suspend() = 0;
     virtual Result<void> resume() = 0;
+    /// Plugs cpus, and gives the guest memory on top of what it booted with or takes it back; within what the
+    /// machine was started with. The guest uses the one and the other when it has seen to it. Cpus stay.
+    virtual Result<void> resize(uint32_t vcpus, uint64_t growth_mib) = 0;
     /// Ends QEMU, however it is.
     virtual Result<void> destroy() = 0;
     /// QEMU's pid as this pid namespace numbers it; 0 while there is none.

@@ -135,6 +135,7 @@ public:
     Result<void> start(const MachineSpec& spec) override;
     Result<void> suspend() override;
     Result<void> resume() override;
+    Result<void> resize(uint32_t vcpus, uint64_t growth_mib) override;
     Result<void> destroy() override;
     pid_t process_id() const override { return pid_; }
     std::string log_tail() const override;
@@ -155,7 +156,7 @@ private:
     virConnectPtr connection_ = nullptr;
     virDomainPtr domain_ = nullptr;
     int lifecycle_callback_ = -1;
-    std::string name_;
+    MachineSpec spec_;
     std::atomic<pid_t> pid_ = 0;
     os::Fd pidfd_;
     std::atomic<int> process_watch_ = -1;
@@ -222,7 +223,7 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
         VIR_DOMAIN_EVENT_CALLBACK(static_cast<virConnectDomainEventCallback>(forward)), this, nullptr);
     if (lifecycle_callback_ < 0)
         return libvirt_error("listen to the machine's events");
-    name_ = spec.name;
+    spec_ = spec;
     domain_ = virDomainCreateXML(connection_, domain_xml(spec).c_str(), 0);
     if (domain_ == nullptr)
         return libvirt_error("start QEMU");
@@ -230,7 +231,7 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
 }
 
 Result<void> LibvirtHypervisor::find_process() {
-    std::string path = options_.root_folder + "/run/qemu/" + name_ + ".pid";
+    std::string path = options_.root_folder + "/run/qemu/" + spec_.name + ".pid";
     RUNVM_ASSIGN(std::string text, os::read_file(path, 64));
     pid_t pid = 0;
     auto parsed = std::from_chars(text.data(), text.data() + text.size(), pid);
@@ -277,6 +278,22 @@ Result<void> LibvirtHypervisor::resume() {
     return {};
 }
 
+Result<void> LibvirtHypervisor::resize(uint32_t vcpus, uint64_t growth_mib) {
+    if (domain_ == nullptr)
+        return Error(ErrorKind::wrong_state, "the machine has not been started");
+    int plugged = virDomainGetVcpusFlags(domain_, VIR_DOMAIN_VCPU_LIVE);
+    if (plugged < 0)
+        return libvirt_error("count the machine's cpus");
+    if (vcpus > static_cast<uint32_t>(plugged) &&
+        virDomainSetVcpusFlags(domain_, vcpus, VIR_DOMAIN_VCPU_LIVE) != 0)
+        return libvirt_error("plug cpus into the machine");
+    if (largest_growth_mib(spec_.memory_mib, spec_.max_memory_mib) > 0 &&
+        virDomainUpdateDeviceFlags(domain_, growth_device_xml(spec_, growth_mib).c_str(),
+                                   VIR_DOMAIN_DEVICE_MODIFY_LIVE) != 0)
+        return libvirt_error("change the machine's memory");
+    return {};
+}
+
 Result<void> LibvirtHypervisor::destroy() {
     if (domain_ == nullptr)
         return {};
@@ -297,9 +314,9 @@ Result<void> LibvirtHypervisor::destroy() {
 }
 
 std::string LibvirtHypervisor::log_tail() const {
-    if (!embedded() || name_.empty())
+    if (!embedded() || spec_.name.empty())
         return {};
-    auto log = os::open_file(options_.root_folder + "/log/qemu/" + name_ + ".log", O_RDONLY);
+    auto log = os::open_file(options_.root_folder + "/log/qemu/" + spec_.name + ".log", O_RDONLY);
     if (!log)
         return {};
     struct stat info {};

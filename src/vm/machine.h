@@ -20,8 +20,10 @@ struct MachineSpec {
     std::string kernel_path;
     std::string image_path;
     std::string kernel_command_line; ///< whole
-    uint32_t vcpus = 1;
+    uint32_t vcpus = 1;              ///< at boot
+    uint32_t max_vcpus = 1;          ///< what it can grow to; less than `vcpus` says nothing
     uint64_t memory_mib = 2048;
+    uint64_t max_memory_mib = 0;
     uint32_t spare_root_ports = 4;    ///< free slots for hotplug
     std::string console_socket_path;  ///< QEMU connects to it: we listen
     std::string control_socket_path;  ///< virtio-serial port org.runvm.control.0; we listen, empty with vsock
@@ -30,7 +32,16 @@ struct MachineSpec {
     std::string virtiofs_socket_path; ///< tag "runvm"; empty: none
 };
 
+/// What virtio-mem gives and takes at once: the least that Linux handles (pages of its largest order).
+constexpr uint64_t growth_block_mib = 4;
+/// By how much a machine that boots with `memory_mib` can grow to be of at most `max_memory_mib`.
+uint64_t largest_growth_mib(uint64_t memory_mib, uint64_t max_memory_mib);
+
 /// Any value is escaped: none can add an element or an attribute.
 std::string domain_xml(const MachineSpec& spec);
+
+/// The virtio-mem device of a machine that can grow, which gives the guest `requested_mib` on top of what it
+/// booted with.
+std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib);
 
 } // namespace runvm::vm

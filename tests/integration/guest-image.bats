@@ -69,7 +69,7 @@ extracts() {
         loaded+="${name//-/_} "
     done
     # All files below lib/modules are listed.
-    diff <(find lib/modules -type f -printf '/%p\n' | sort) <(sort etc/runvm/modules)
+    diff <(find lib/modules -type f -printf '/%p\n' | sort) <(sort etc/runvm/modules etc/runvm/modules-on-demand)
 }
 
 @test "initrd: the same input gives the same bytes" {

@@ -55,6 +55,7 @@ public:
     void on_death(std::function<void(std::string)> callback) override { on_death_ = std::move(callback); }
     kj::Promise<Result<void>> suspend() override { return in_a_while(); }
     kj::Promise<Result<void>> resume() override { return in_a_while(); }
+    kj::Promise<Result<void>> resize(uint32_t, uint64_t) override { return in_a_while(); }
     kj::Promise<Result<void>> destroy() override {
         return kj::evalLater([this]() -> Result<void> {
             die();

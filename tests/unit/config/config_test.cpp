@@ -46,7 +46,10 @@ kernel = "/k"
 image = "/i"
 kernel_command_line = "quiet init=\"/x y\""
 vcpus = 240
+max_vcpus = 239
 memory_mib = 4194304
+max_memory_mib = 4194303
+memory_step_mib = 2
 boot_timeout_ms = 1000
 agent_timeout_ms = 3_600_000
 [libvirt]
@@ -75,7 +78,10 @@ allowed = ["hypervisor.vcpus", "channel.type"]
     EXPECT_EQ(config->hypervisor.image, "/i");
     EXPECT_EQ(config->hypervisor.kernel_command_line, "quiet init=\"/x y\"");
     EXPECT_EQ(config->hypervisor.vcpus, 240U);
+    EXPECT_EQ(config->hypervisor.max_vcpus, 239U);
     EXPECT_EQ(config->hypervisor.memory_mib, 4194304U);
+    EXPECT_EQ(config->hypervisor.max_memory_mib, 4194303U);
+    EXPECT_EQ(config->hypervisor.memory_step_mib, 2U);
     EXPECT_EQ(config->hypervisor.boot_timeout_ms, 1000U);
     EXPECT_EQ(config->hypervisor.agent_timeout_ms, 3'600'000U);
     EXPECT_EQ(config->libvirt.uri, "qemu:///embed");
@@ -100,8 +106,8 @@ allowed = ["hypervisor.vcpus", "channel.type"]
 TEST(ConfigTest, TheTableHasEveryField) {
     Config config;
     auto& [hypervisor, libvirt, channel, shared_fs, paths, store, logging, annotations] = config;
-    auto& [accelerator, machine, emulator, kernel, image, kernel_command_line, vcpus, memory_mib,
-           boot_timeout_ms, agent_timeout_ms] = hypervisor;
+    auto& [accelerator, machine, emulator, kernel, image, kernel_command_line, vcpus, max_vcpus, memory_mib,
+           max_memory_mib, memory_step_mib, boot_timeout_ms, agent_timeout_ms] = hypervisor;
     auto& [uri] = libvirt;
     auto& [channel_type] = channel;
     auto& [daemon, options] = shared_fs;
@@ -116,7 +122,10 @@ TEST(ConfigTest, TheTableHasEveryField) {
                                     &image,
                                     &kernel_command_line,
                                     &vcpus,
+                                    &max_vcpus,
                                     &memory_mib,
+                                    &max_memory_mib,
+                                    &memory_step_mib,
                                     &boot_timeout_ms,
                                     &agent_timeout_ms,
                                     &uri,

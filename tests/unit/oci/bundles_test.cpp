@@ -23,7 +23,7 @@ protected:
                     (share.recursive ? " recursive" : "") + (share.is_file ? " is_file" : "") + "\n";
         for (const HostNamespace& entry : plan.namespaces)
             text += "namespace " + std::to_string(entry.clone_flag) + " " + entry.path + "\n";
-        text += "cgroup " + plan.cgroups_path + "\nmemory " + std::to_string(plan.memory_limit_bytes) + "\n";
+        text += "cgroup " + plan.cgroups_path + "\n";
         for (const std::string& note : plan.notes)
             text += "note " + note + "\n";
         return replace_all(text, folder_, "@BUNDLE@");

@@ -19,15 +19,16 @@ protected:
     }
     using Files = std::vector<std::string>;
     HostPlan plan_;
+    protocol::Resources::Demand::Reader demand() { return container().getResources().getDemand(); }
 };
 
 TEST_F(Resources, memory) {
     EXPECT_EQ(files({{"memory", {{"limit", 1000}, {"reservation", 500}, {"swap", 3000}}}}),
               (Files{"memory.swap.max=2000", "memory.max=1000", "memory.low=500"}));
-    EXPECT_EQ(plan_.memory_limit_bytes, 1000U);
+    EXPECT_EQ(demand().getMemoryBytes(), 1000U);
     EXPECT_EQ(files({{"memory", {{"limit", -1}, {"reservation", -1}}}}),
               (Files{"memory.swap.max=max?", "memory.max=max", "memory.low=max"}));
-    EXPECT_EQ(plan_.memory_limit_bytes, 0U);
+    EXPECT_EQ(demand().getMemoryBytes(), 0U);
     EXPECT_EQ(files({{"memory", {{"limit", 1000}, {"swap", -1}}}}),
               (Files{"memory.swap.max=max?", "memory.max=1000"}));
     EXPECT_EQ(files({{"memory", {{"limit", 1000}, {"swap", 1000}}}}),
@@ -35,6 +36,26 @@ TEST_F(Resources, memory) {
     EXPECT_EQ(files({{"memory", {{"limit", -1}, {"swap", 7}}}}),
               (Files{"memory.swap.max=7", "memory.max=max"}));
     EXPECT_EQ(files({{"memory", {{"limit", 0}, {"swap", 0}}}}), Files{});
+}
+
+TEST_F(Resources, demand_is_of_what_the_files_say) {
+    auto cpus = [&](Json json) {
+        files(std::move(json));
+        return std::pair(demand().getCpus(), demand().getCpusetEnd());
+    };
+    EXPECT_EQ(cpus({{"cpu", {{"quota", 150001}, {"period", 50000}}}}), std::pair(4U, 0U));
+    EXPECT_EQ(cpus({{"cpu", {{"quota", 100000}}}}), std::pair(1U, 0U));
+    EXPECT_EQ(cpus({{"cpu", {{"quota", -1}, {"period", 50000}}}}), std::pair(0U, 0U));
+    EXPECT_EQ(cpus({{"cpu", {{"quota", INT64_MAX}, {"period", 1}}}}), std::pair(8192U, 0U));
+    EXPECT_EQ(cpus({{"cpu", {{"cpus", "0-2,5"}}}}), std::pair(0U, 6U));
+    EXPECT_EQ(cpus({{"cpu", {{"cpus", "7,0-3"}}}}), std::pair(0U, 8U));
+    EXPECT_EQ(cpus({{"cpu", {{"cpus", "0-30:2/8"}}}}), std::pair(0U, 31U));
+    EXPECT_EQ(cpus({{"cpu", {{"cpus", "0-99999"}}}}), std::pair(0U, 0U));
+    EXPECT_EQ(cpus({{"cpu", {{"cpus", "all"}}}}), std::pair(0U, 0U));
+    EXPECT_EQ(cpus({{"unified", {{"cpu.max", "300000 100000"}, {"cpuset.cpus", "1"}}}}), std::pair(3U, 2U));
+    EXPECT_EQ(cpus({{"unified", {{"cpu.max", "300000"}}}}), std::pair(0U, 0U));
+    files({{"memory", {{"limit", 1000}}}, {"unified", {{"memory.max", "max"}}}});
+    EXPECT_EQ(demand().getMemoryBytes(), 0U);
 }
 
 TEST_F(Resources, memory_errors_are_runcs) {

@@ -3,7 +3,6 @@
 #include "commands_fixture.h"
 
 #include "runtime/creation.h"
-#include "runtime/sandbox_config.h"
 
 namespace runvm::runtime {
 namespace {
@@ -111,19 +110,6 @@ TEST_F(CreationTest, SharesHundredsOfMountsInBatches) {
     write_config(config.dump());
     auto created = create(context_, options());
     EXPECT_TRUE(created) << created.error().to_string();
-}
-
-TEST(GuestMemory, HasRoomForTheLimitAndTheGuest) {
-    EXPECT_EQ(guest_memory_mib(2048, 0, 8000), 2048U) << "no limit: as configured";
-    EXPECT_EQ(guest_memory_mib(2048, 1U << 20U, 8000), 256U) << "a guest has to boot";
-    uint64_t gib = guest_memory_mib(2048, 1U << 30U, 8000);
-    EXPECT_GT(gib, 1024U + 112);
-    EXPECT_LT(gib, 1300U);
-}
-
-TEST(GuestMemory, IsNeverMoreThanTheHosts) {
-    EXPECT_EQ(guest_memory_mib(2048, uint64_t{1} << 50U, 8000), 8000U);
-    EXPECT_EQ(guest_memory_mib(2048, UINT64_MAX, 8000), 8000U);
 }
 
 } // namespace

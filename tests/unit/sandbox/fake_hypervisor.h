@@ -47,6 +47,9 @@ public:
     }
     Result<void> suspend() override { return record("suspend"); }
     Result<void> resume() override { return record("resume"); }
+    Result<void> resize(uint32_t vcpus, uint64_t growth_mib) override {
+        return record(("resize " + std::to_string(vcpus) + " +" + std::to_string(growth_mib)).c_str());
+    }
     Result<void> destroy() override {
         RUNVM_TRY(record("destroy"));
         end("the machine was ended");

@@ -90,6 +90,10 @@ public:
         return play("updateContainer", files.size() > 0 ? files[0].getName() : kj::StringPtr("nothing"),
                     context);
     }
+    kj::Promise<void> grow(GrowContext context) override {
+        auto params = context.getParams();
+        return play("grow", kj::str(params.getVcpus(), " +", params.getMemoryMib()), context);
+    }
     kj::Promise<void> processes(ProcessesContext context) override {
         auto list = context.getResults().initProcesses(script_.processes);
         for (auto process : list)
@@ -166,6 +170,7 @@ public:
     std::optional<Error> share_error;
     std::optional<Error> suspend_error;
     std::optional<Error> resume_error;
+    std::optional<Error> resize_error;
     bool never_boots = false;
     kj::Promise<void> booted = kj::READY_NOW; ///< the boot waits for it
     std::vector<std::string> calls;
@@ -196,6 +201,11 @@ public:
     kj::Promise<Result<void>> resume() override {
         return resume_error ? Result<void>(*resume_error) : done("resume");
     }
+    kj::Promise<Result<void>> resize(uint32_t vcpus, uint64_t growth_mib) override {
+        if (resize_error)
+            return Result<void>(*resize_error);
+        return done("resize " + std::to_string(vcpus) + " +" + std::to_string(growth_mib));
+    }
     kj::Promise<Result<void>> destroy() override { return done("destroy"); }
     Result<void> attach_share(ShareRequest request) override {
         if (share_error)
@@ -213,8 +223,8 @@ public:
     pid_t virtiofsd_pid() const override { return 12; }
 
 private:
-    Result<void> done(const char* call) {
-        calls.emplace_back(call);
+    Result<void> done(const std::string& call) {
+        calls.push_back(call);
         return {};
     }
 

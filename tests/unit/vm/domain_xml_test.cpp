@@ -68,6 +68,24 @@ TEST(DomainXml, WithoutSharedFilesystem) {
     expect_golden(spec, "no-virtiofs");
 }
 
+TEST(DomainXml, MachineThatCanGrow) {
+    MachineSpec spec = emulated();
+    spec.max_vcpus = 4;
+    spec.memory_mib = 512;
+    spec.max_memory_mib = 2049;
+    expect_golden(spec, "growing");
+    spec.max_memory_mib = 639;
+    EXPECT_EQ(count(domain_xml(spec), "maxMemory"), 0U);
+}
+
+TEST(DomainXml, GrowthIsOfWholeBlocks) {
+    EXPECT_EQ(largest_growth_mib(512, 512 + 128), 128U);
+    EXPECT_EQ(largest_growth_mib(512, 512 + 255), 128U);
+    EXPECT_EQ(largest_growth_mib(512, 512 + 127), 0U);
+    EXPECT_EQ(largest_growth_mib(512, 0), 0U);
+    EXPECT_EQ(largest_growth_mib(65536, 65536 + 4095), 2048U);
+}
+
 TEST(DomainXml, EscapesMarkup) {
     MachineSpec spec = emulated();
     spec.console_socket_path = R"(/a'/><disk type="file">&lt;)";

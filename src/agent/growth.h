@@ -1,0 +1,32 @@
+#pragma once
+// Takes into use what is plugged into the machine.
+
+#include "core/result.h"
+
+#include <kj/async.h>
+#include <kj/timer.h>
+
+#include <cstdint>
+
+namespace runvm::agent {
+
+class Growth {
+public:
+    explicit Growth(kj::Timer& timer);
+
+    /// Returns when the guest has `vcpus` cpus, and `memory_mib` of memory on top of what it had when this
+    /// was made; timeout after `limit_ms`.
+    kj::Promise<Result<void>> grow(uint32_t vcpus, uint64_t memory_mib, uint32_t limit_ms);
+
+private:
+    struct Wanted {
+        uint32_t vcpus;
+        uint64_t memory_bytes;
+    };
+    kj::Promise<Result<void>> until(Wanted wanted, kj::TimePoint deadline);
+
+    kj::Timer& timer_;
+    uint64_t memory_bytes_at_boot_;
+};
+
+} // namespace runvm::agent

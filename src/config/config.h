@@ -51,6 +51,11 @@ struct Config {
     } annotations;
 };
 
+/// QEMU is started by a libvirtd, outside of the sandbox's namespaces.
+inline bool has_libvirtd(const Config& config) {
+    return config.libvirt.uri != "qemu:///embed";
+}
+
 /// The file at `path`. An unknown key, a wrong type or a bad value is an error that names file, line, key,
 /// what was found and what is allowed.
 Result<Config> load(const std::string& path);

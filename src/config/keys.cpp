@@ -59,6 +59,15 @@ TextRule annotated_key() {
             may_be_annotated};
 }
 
+TextRule libvirt_uri() {
+    return {R"("qemu:///embed", "qemu:///system", or "qemu+unix:///system?socket=" and an absolute path)",
+            [](const std::string& text) {
+                return text == "qemu:///embed" || text == "qemu:///system" ||
+                       (text.starts_with("qemu+unix:///system?socket=/") && is_one_line(text) &&
+                        text.find_first_of("&#%") == std::string::npos);
+            }};
+}
+
 TextRule q35_machine() {
     // Hotplug counts on q35's root ports; a version may be pinned.
     return {"\"q35\", or one version of it such as \"pc-q35-7.2\"", [](const std::string& text) {
@@ -136,7 +145,7 @@ std::vector<Key> make_keys() {
     KeyTable table;
     add_hypervisor(table);
     table.text(
-        "libvirt.uri", [](C& c) -> Text { return c.libvirt.uri; }, one_of({"qemu:///embed"}));
+        "libvirt.uri", [](C& c) -> Text { return c.libvirt.uri; }, libvirt_uri());
     table.text(
         "channel.type", [](C& c) -> Text { return c.channel.type; }, one_of({"serial", "vsock"}));
     table.text(

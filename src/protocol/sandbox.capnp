@@ -26,7 +26,7 @@ struct SandboxConfig {
   machine @7 :Text;              # "q35"
   emulatorPath @8 :Text;         # qemu-system-x86_64; empty: found in PATH
   virtiofsdPath @9 :Text;        # empty: the well-known places
-  libvirtUri @10 :Text;          # "qemu:///embed"
+  libvirtUri @10 :Text;          # "qemu:///embed", or one of a libvirtd
   channel @11 :Text;             # "serial" or "vsock"
   bootTimeoutMs @12 :UInt32;
   agentTimeoutMs @13 :UInt32;    # for a call that does not wait for a process
@@ -40,6 +40,8 @@ struct SandboxConfig {
   memoryStepMib @21 :UInt64;     # its memory grows by multiples of this
   defaultMemoryMib @22 :UInt64;  # what a container without limits gets
   defaultVcpus @23 :UInt32;
+  machineFolder @24 :Text;       # where a QEMU of libvirtd's finds the machine's sockets: a folder of the host's that
+                                 # the monitor makes anew; empty for qemu:///embed
 }
 
 enum SandboxState {

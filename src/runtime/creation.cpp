@@ -149,7 +149,8 @@ Result<void> Creation::reserve() {
 }
 
 Result<void> Creation::boot_sandbox() {
-    RUNVM_TRY(os::remove_tree(container_.sandbox_folder)); // of a container that was there before
+    // Of a container that was there before.
+    RUNVM_TRY(state::remove_sandbox_folder(container_.sandbox_folder));
     RUNVM_TRY(state::claim_sandbox_folder(context_.root, container_.sandbox_id));
     RUNVM_ASSIGN(StartedMonitor monitor, start_monitor(context_.layout, container_.sandbox_folder));
     reaper_ = std::move(monitor.reaper);
@@ -159,8 +160,14 @@ Result<void> Creation::boot_sandbox() {
     connection_ = std::make_unique<MonitorConnection>(std::move(monitor.connection));
     connection_->interrupted_by(interrupts_->fd());
     auto request = connection_->service().createSandboxRequest();
+    auto sandbox_config = request.initConfig();
     RUNVM_TRY(fill_sandbox_config(context_, message_.getRoot<protocol::Container>().asReader().getResources(),
-                                  container_.sandbox_id, request.initConfig()));
+                                  container_.sandbox_id, sandbox_config));
+    if (config::has_libvirtd(context_.config)) {
+        RUNVM_ASSIGN(std::string folder,
+                     state::claim_machine_folder(context_.config.paths.run, container_.sandbox_folder));
+        sandbox_config.setMachineFolder(folder);
+    }
     RUNVM_TRY(connection_->tell(request.send(), monitor_timeout_ms, "createSandbox"));
     fault_point("create.after-sandbox");
     return {};
@@ -173,7 +180,7 @@ Result<void> Creation::start_shims() {
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_));
-    trace_links();
+    RUNVM_TRY(look_at_links());
 
     ShimRequest request;
     request.id = options_.id;
@@ -191,15 +198,23 @@ Result<void> Creation::start_shims() {
     return context_.store->save(container_);
 }
 
-void Creation::trace_links() const {
-    if (!context_.debug)
-        return;
+Result<void> Creation::look_at_links() const {
+    bool is_refused = config::has_libvirtd(context_.config);
+    if (!context_.debug && !is_refused)
+        return {};
     auto links = vm::links_of_process(init_.process.pid);
     if (!links)
-        return;
+        return {};
+    if (is_refused && !links->empty())
+        return Error(ErrorKind::unsupported,
+                     "the container's network namespace has the link " + links->front() +
+                         ", which a machine of libvirtd's does not get into: libvirt.uri must be "
+                         "\"qemu:///embed\" for containers with a network, found \"" +
+                         context_.config.libvirt.uri + '"');
     for (const std::string& link : *links)
         context_.trace("network link " + link +
                        " of the container's namespace is not taken over yet: issue 4");
+    return {};
 }
 
 // Before the rootfs is the root of the shims' namespaces, and is shared with the guest.
@@ -280,7 +295,7 @@ void Creation::undo() {
     if (!reserved_)
         return;
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.
-    (void)os::remove_tree(container_.sandbox_folder);
+    (void)state::remove_sandbox_folder(container_.sandbox_folder);
     if (pid_file_written_ && !options_.pid_file.empty())
         ::unlink(options_.pid_file.c_str());
     (void)context_.store->remove(options_.id);

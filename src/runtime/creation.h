@@ -46,7 +46,7 @@ private:
     Result<void> start_shims();
     Result<void> run_early_hooks();
     /// Says in the debug log what the guest does not have of the container's network namespace.
-    void trace_links() const;
+    Result<void> look_at_links() const;
     Result<void> create_in_guest();
     Result<void> publish();
     void undo();

@@ -1,7 +1,7 @@
 #include "runtime/termination.h"
 
-#include "os/file.h"
 #include "os/process.h"
+#include "state/store.h"
 
 #include <csignal>
 #include <optional>
@@ -67,7 +67,7 @@ Result<void> end_sandbox(const state::Container& container) {
         return std::move(ended).context("end runvm-monitor");
     if (container.sandbox_folder.empty())
         return {};
-    return os::remove_tree(container.sandbox_folder);
+    return state::remove_sandbox_folder(container.sandbox_folder);
 }
 
 } // namespace runvm::runtime

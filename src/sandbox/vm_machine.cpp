@@ -12,7 +12,11 @@
 #include <fcntl.h>
 #include <kj/debug.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace runvm::sandbox {
 
@@ -24,8 +28,36 @@ constexpr uint32_t default_boot_timeout_ms = 60000;
 // libvirt tells why a machine ended a little after its process did.
 constexpr auto qemu_word_time = 500 * kj::MILLISECONDS;
 
-std::string in_sandbox(const char* name) {
-    return std::string(vm::monitor_path::sandbox) + "/" + name;
+/// Where libvirtd listens: the folder of it must be in the monitor's root.
+std::string libvirtd_folder(const std::string& uri) {
+    size_t socket = uri.find("socket=");
+    if (socket == std::string::npos)
+        return "/run/libvirt";
+    std::string path = uri.substr(socket + std::strlen("socket="));
+    return path.substr(0, path.rfind('/'));
+}
+
+/// A folder of the host's that QEMU passes through to its sockets, and nobody else does.
+Result<void> make_machine_folder(const std::string& run_folder, const std::string& folder, gid_t gid) {
+    RUNVM_TRY(os::remove_tree(folder));
+    std::string machines = folder.substr(0, folder.rfind('/'));
+    RUNVM_TRY(os::make_folders(machines, 0711));
+    for (const std::string& passed : {run_folder, machines})
+        if (::chmod(passed.c_str(), 0711) != 0)
+            return system_error("chmod " + passed);
+    if (::mkdir(folder.c_str(), 0710) != 0 || ::chown(folder.c_str(), 0, gid) != 0)
+        return system_error("make " + folder);
+    return {};
+}
+
+/// What `virsh list` shows: the sandbox's id, and a part of its folder's name, because others may have the
+/// id.
+std::string domain_name(protocol::SandboxConfig::Reader config) {
+    constexpr size_t max_id_length = 48;
+    std::string folder = config.getMachineFolder().cStr();
+    std::string id = std::string(config.getSandboxId().cStr()).substr(0, max_id_length);
+    std::replace(id.begin(), id.end(), '+', '_');
+    return "runvm-" + id + "-" + folder.substr(folder.rfind('/') + 1, 8);
 }
 
 std::string make_uuid(const std::string& secret) {
@@ -48,12 +80,22 @@ void VmMachine::taskFailed(kj::Exception&& exception) {
     over("internal error: " + std::string(exception.getDescription().cStr()));
 }
 
+std::string VmMachine::in_sandbox(const char* name) const {
+    return machine_folder_ + "/" + name;
+}
+
 Result<void> VmMachine::enter_root(protocol::SandboxConfig::Reader config) {
     // Before the root is left: the lock file is the machine's, not the sandbox's.
     std::string run_folder = config.getRunFolder().cStr();
     RUNVM_TRY(os::make_folders(run_folder, 0700));
     RUNVM_ASSIGN(uid_, vm::lease_qemu_uid(run_folder + "/qemu-uids", config.getSandboxId().cStr()));
     vm::MonitorRoot root;
+    if (config.getMachineFolder().size() > 0) {
+        machine_folder_ = config.getMachineFolder().cStr();
+        RUNVM_TRY(make_machine_folder(run_folder, machine_folder_, uid_.uid));
+        root.machine_folder = machine_folder_;
+        root.readonly_paths.push_back(libvirtd_folder(config.getLibvirtUri().cStr()));
+    }
     root.kernel_path = config.getKernelPath().cStr();
     root.image_path = config.getImagePath().cStr();
     root.cache_folder = config.getCacheFolder().cStr();
@@ -101,13 +143,14 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     RUNVM_ASSIGN(std::string uuid_source, make_secret());
 
     vm::MachineSpec spec;
-    spec.name = "runvm";
+    spec.name = has_libvirtd() ? domain_name(config) : "runvm";
     spec.uuid = make_uuid(uuid_source);
     spec.accelerator = config.getAccelerator().cStr();
     spec.machine = config.getMachine().cStr();
     RUNVM_ASSIGN(spec.emulator_path, vm::find_emulator(config.getEmulatorPath().cStr()));
-    spec.kernel_path = vm::monitor_path::kernel;
-    spec.image_path = vm::monitor_path::image;
+    spec.kernel_path = has_libvirtd() ? config.getKernelPath().cStr() : vm::monitor_path::kernel;
+    spec.image_path = has_libvirtd() ? config.getImagePath().cStr() : vm::monitor_path::image;
+    spec.qemu_uid = has_libvirtd() ? uid_.uid : 0;
     spec.vcpus = config.getVcpus();
     spec.max_vcpus = config.getMaxVcpus();
     spec.memory_mib = config.getMemoryMib();

@@ -7,6 +7,7 @@
 #include "sandbox/machine_thread.h"
 #include "vm/console.h"
 #include "vm/hypervisor.h"
+#include "vm/monitor_root.h"
 #include "vm/qemu_uid.h"
 #include "vm/virtiofsd.h"
 
@@ -50,6 +51,8 @@ private:
     void taskFailed(kj::Exception&& exception) override;
     template <class Call>
     kj::Promise<Result<void>> call(Call call);
+    bool has_libvirtd() const { return machine_folder_ != vm::monitor_path::sandbox; }
+    std::string in_sandbox(const char* name) const;
     Result<vm::MachineSpec> prepare(protocol::SandboxConfig::Reader config);
     Result<void> enter_root(protocol::SandboxConfig::Reader config);
     Result<void> start_virtiofsd(protocol::SandboxConfig::Reader config);
@@ -68,6 +71,7 @@ private:
     std::string over_reason_;
     std::string step_ = "prepare the machine"; ///< of the boot, for its error
     std::optional<Error> start_error_;
+    std::string machine_folder_ = vm::monitor_path::sandbox; ///< where QEMU finds its sockets
     Listeners listeners_;
     std::string secret_;
     vm::QemuUid uid_;

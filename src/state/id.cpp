@@ -13,6 +13,7 @@ namespace runvm::state {
 namespace {
 
 // Holds the sandbox's full id: a symbolic link is made together with its content, in one step.
+constexpr const char* machine_link = "/machine";
 constexpr const char* owner_link = "/id";
 
 Error invalid_id(const std::string& reason) {
@@ -47,12 +48,20 @@ Result<void> check_id(const std::string& id) {
     return {};
 }
 
-std::string sandbox_folder(const std::string& root, const std::string& sandbox_id) {
-    // The engines choose the ids, and claim_sandbox_folder sees a collision.
+namespace {
+
+std::string hash_text(const std::string& text) {
     std::array<char, 17> digits;
     std::snprintf(digits.data(), digits.size(), "%016llx",
-                  static_cast<unsigned long long>(stable_hash(sandbox_id)));
-    return root + "/@sandboxes/" + digits.data();
+                  static_cast<unsigned long long>(stable_hash(text)));
+    return digits.data();
+}
+
+} // namespace
+
+std::string sandbox_folder(const std::string& root, const std::string& sandbox_id) {
+    // The engines choose the ids, and claim_sandbox_folder sees a collision.
+    return root + "/@sandboxes/" + hash_text(sandbox_id);
 }
 
 Result<std::string> claim_sandbox_folder(const std::string& root, const std::string& sandbox_id) {
@@ -68,6 +77,19 @@ Result<std::string> claim_sandbox_folder(const std::string& root, const std::str
         return folder;
     return Error(ErrorKind::already_exists, "sandbox " + sandbox_id + ": its folder " + folder +
                                                 " is that of sandbox " + owner + "; choose another id");
+}
+
+Result<std::string> claim_machine_folder(const std::string& run_folder, const std::string& sandbox_folder) {
+    std::string folder = run_folder + "/machines/" + hash_text(sandbox_folder);
+    if (::symlink(folder.c_str(), (sandbox_folder + machine_link).c_str()) != 0)
+        return system_error("write " + sandbox_folder + machine_link);
+    return folder;
+}
+
+Result<void> remove_sandbox_folder(const std::string& folder) {
+    if (auto machine = read_link(folder + machine_link))
+        RUNVM_TRY(os::remove_tree(*machine));
+    return os::remove_tree(folder);
 }
 
 } // namespace runvm::state

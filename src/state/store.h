@@ -65,4 +65,11 @@ std::string sandbox_folder(const std::string& root, const std::string& sandbox_i
 /// already_exists if it is another's: two ids with the same hash.
 Result<std::string> claim_sandbox_folder(const std::string& root, const std::string& sandbox_id);
 
+/// Where a machine of libvirtd's has its sockets: a folder below `run_folder`, because no other user gets
+/// into the sandbox's own. Noted in the sandbox's folder, with which it is removed.
+Result<std::string> claim_machine_folder(const std::string& run_folder, const std::string& sandbox_folder);
+
+/// Removes the sandbox's folder, and its machine's.
+Result<void> remove_sandbox_folder(const std::string& folder);
+
 } // namespace runvm::state

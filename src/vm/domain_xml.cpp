@@ -209,6 +209,9 @@ std::string domain_xml(const MachineSpec& spec) {
     // A guest that panics reboots (panic=-1); whichever way it ends, the sandbox has ended.
     xml += "  <on_poweroff>destroy</on_poweroff>\n  <on_reboot>destroy</on_reboot>\n  "
            "<on_crash>destroy</on_crash>\n";
+    if (spec.qemu_uid != 0)
+        xml += "  <seclabel type='static' model='dac' relabel='no'><label>+" + std::to_string(spec.qemu_uid) +
+               ":+" + std::to_string(spec.qemu_uid) + "</label></seclabel>\n";
     return xml + devices(spec) + "</domain>\n";
 }
 

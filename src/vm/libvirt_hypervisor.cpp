@@ -28,6 +28,8 @@ namespace {
 constexpr const char* embed_uri = "qemu:///embed";
 constexpr size_t log_tail_bytes = 4096;
 constexpr int kill_timeout_ms = 10'000;
+constexpr int keepalive_interval_s = 5;
+constexpr unsigned keepalive_count = 3;
 
 /// The last error of libvirt on this thread.
 Error libvirt_error(const std::string& step) {
@@ -148,6 +150,8 @@ private:
     Result<void> find_process();
     Result<void> watch_process();
     void on_lifecycle(int event);
+    static void connection_lost(virConnectPtr connection, int reason, void* self);
+    Result<void> destroy_by_libvirtd();
     void set_reason(const char* reason);
     void ended();
 
@@ -170,6 +174,8 @@ LibvirtHypervisor::~LibvirtHypervisor() {
     event_loop_.stop();
     if (process_watch_ >= 0)
         virEventRemoveHandle(process_watch_);
+    if (connection_ != nullptr && !embedded())
+        (void)virConnectUnregisterCloseCallback(connection_, connection_lost);
     if (lifecycle_callback_ >= 0)
         virConnectDomainEventDeregisterAny(connection_, lifecycle_callback_);
     if (domain_ != nullptr)
@@ -183,6 +189,9 @@ Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
         connection_ = virConnectOpen(options_.uri.c_str());
         if (connection_ == nullptr)
             return libvirt_error("open " + options_.uri);
+        if (virConnectSetKeepAlive(connection_, keepalive_interval_s, keepalive_count) < 0 ||
+            virConnectRegisterCloseCallback(connection_, connection_lost, this, nullptr) != 0)
+            return libvirt_error("watch the connection to " + options_.uri);
         return {};
     }
     RUNVM_TRY(os::make_folders(options_.root_folder + "/etc", 0755));
@@ -224,7 +233,9 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
     if (lifecycle_callback_ < 0)
         return libvirt_error("listen to the machine's events");
     spec_ = spec;
-    domain_ = virDomainCreateXML(connection_, domain_xml(spec).c_str(), 0);
+    // A libvirtd ends the machine when the monitor is gone, as the embedded driver's reaper does.
+    unsigned flags = embedded() ? 0 : VIR_DOMAIN_START_AUTODESTROY;
+    domain_ = virDomainCreateXML(connection_, domain_xml(spec).c_str(), flags);
     if (domain_ == nullptr)
         return libvirt_error("start QEMU");
     return {};
@@ -294,15 +305,32 @@ Result<void> LibvirtHypervisor::resize(uint32_t vcpus, uint64_t growth_mib) {
     return {};
 }
 
+Result<void> LibvirtHypervisor::destroy_by_libvirtd() {
+    auto is_over = [] {
+        int code = virGetLastErrorCode();
+        return code == VIR_ERR_NO_DOMAIN || code == VIR_ERR_OPERATION_INVALID;
+    };
+    if (virDomainDestroy(domain_) == 0 || is_over())
+        return {};
+    // The daemon may have been started anew.
+    Error error = libvirt_error("end the machine");
+    virConnectPtr connection = virConnectOpen(options_.uri.c_str());
+    if (connection == nullptr)
+        return error;
+    Defer close([&] { virConnectClose(connection); });
+    virDomainPtr domain = virDomainLookupByName(connection, spec_.name.c_str());
+    if (domain == nullptr)
+        return is_over() ? Result<void>() : error;
+    Defer free([&] { virDomainFree(domain); });
+    return virDomainDestroy(domain) == 0 || is_over() ? Result<void>() : error;
+}
+
 Result<void> LibvirtHypervisor::destroy() {
     if (domain_ == nullptr)
         return {};
     set_reason("the machine was ended");
-    if (!pidfd_) {
-        if (virDomainDestroy(domain_) != 0)
-            return libvirt_error("end the machine");
-        return {};
-    }
+    if (!embedded())
+        return destroy_by_libvirtd();
     // virDomainDestroy waits between SIGTERM and SIGKILL: 1.2 to 2.2 s for a guest that has nothing to lose.
     auto killed = os::send_signal(pidfd_.get(), SIGKILL);
     if (!killed && killed.error().kind() != ErrorKind::process_finished)
@@ -340,6 +368,12 @@ void LibvirtHypervisor::on_lifecycle(int event) {
         set_reason("the guest powered off or panicked");
     if (event == VIR_DOMAIN_EVENT_STOPPED)
         ended();
+}
+
+void LibvirtHypervisor::connection_lost(virConnectPtr, int, void* self) {
+    auto* hypervisor = static_cast<LibvirtHypervisor*>(self);
+    hypervisor->set_reason("the connection to libvirtd was lost");
+    hypervisor->ended();
 }
 
 /// Why the machine ends; the first reason counts.

@@ -134,6 +134,8 @@ Result<HostParts> take_host_parts(const MonitorRoot& root) {
     for (const std::string& path : root.readonly_paths)
         if (!in_system_folder(path))
             RUNVM_TRY(take(parts, path, path, Access::readonly));
+    if (!root.machine_folder.empty())
+        RUNVM_TRY(take(parts, root.machine_folder, root.machine_folder, Access::readwrite));
     // Without a cache each start probes anew (2 to 4 s under TCG): slow, but no reason to fail.
     if (!root.cache_folder.empty() && os::make_folders(root.cache_folder, 0755).ok())
         RUNVM_TRY(take(parts, root.cache_folder, monitor_path::cache, Access::readwrite));

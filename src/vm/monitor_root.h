@@ -37,6 +37,9 @@ struct MonitorRoot {
     /// More files and folders of the host, read-only at the same place: configured programs. Those below /usr
     /// and the other system folders are there already.
     std::vector<std::string> readonly_paths;
+    /// The host's folder where QEMU finds its sockets if it lives outside of the root, at the same place in
+    /// it; "" if QEMU lives in the root.
+    std::string machine_folder;
     uid_t qemu_uid = 0;
     gid_t qemu_gid = 0;
     bool use_kvm = false;   ///< /dev/kvm is there only then, and QEMU's own

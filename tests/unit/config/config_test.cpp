@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 namespace runvm::config {
@@ -247,6 +248,19 @@ TEST(ConfigTest, MachineIsQ35) {
     EXPECT_TRUE(parse("[hypervisor]\nmachine = \"pc-q35-10.0\"", "x").ok());
     for (const char* machine : {"pc", "microvm", "pc-q35-", "pc-q35-7.2,accel=kvm", "Q35", ""})
         EXPECT_FALSE(parse("[hypervisor]\nmachine = \"" + std::string(machine) + "\"", "x").ok()) << machine;
+}
+
+TEST(ConfigTest, LibvirtIsEmbeddedOrALibvirtdOfThisMachine) {
+    auto has = [](const std::string& uri) {
+        auto config = parse("libvirt.uri = \"" + uri + '"', "x");
+        return config.ok() ? std::optional(has_libvirtd(*config)) : std::nullopt;
+    };
+    EXPECT_EQ(has("qemu:///embed"), false);
+    EXPECT_EQ(has("qemu:///system"), true);
+    EXPECT_EQ(has("qemu+unix:///system?socket=/run/libvirt/libvirt-sock"), true);
+    for (const char* uri : {"", "qemu:///session", "qemu+ssh://host/system", "qemu:///system?socket=/x",
+                            "qemu+unix:///system?socket=x", "qemu+unix:///system?socket=/x&mode=direct"})
+        EXPECT_EQ(has(uri), std::nullopt) << uri;
 }
 
 TEST(ConfigTest, ErrorsStayShortAndOnOneLine) {

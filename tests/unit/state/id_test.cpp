@@ -76,5 +76,24 @@ TEST(SandboxFolderTest, BelongsToOneSandbox) {
     EXPECT_THAT(collision.error().to_string(), HasSubstr("is that of sandbox a"));
 }
 
+TEST(SandboxFolderTest, ItsMachinesFolderGoesWithIt) {
+    test::TemporaryFolder root;
+    auto folder = claim_sandbox_folder(root.path(), "c1");
+    ASSERT_TRUE(folder);
+    auto machine = claim_machine_folder(root.path() + "/run", *folder);
+    ASSERT_TRUE(machine);
+    EXPECT_THAT(*machine, StartsWith(root.path() + "/run/machines/"));
+    EXPECT_NE(*machine,
+              *claim_machine_folder(root.path() + "/run", *claim_sandbox_folder(root.path(), "c2")));
+    std::filesystem::create_directories(*machine + "/sockets");
+    EXPECT_TRUE(remove_sandbox_folder(*folder));
+    EXPECT_FALSE(std::filesystem::exists(*machine));
+    EXPECT_FALSE(std::filesystem::exists(*folder));
+    EXPECT_TRUE(remove_sandbox_folder(*folder)) << "there is none";
+    // It may never have been made.
+    ASSERT_TRUE(claim_machine_folder(root.path() + "/run", *claim_sandbox_folder(root.path(), "c1")));
+    EXPECT_TRUE(remove_sandbox_folder(*folder));
+}
+
 } // namespace
 } // namespace runvm::state

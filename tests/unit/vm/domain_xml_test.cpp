@@ -78,6 +78,13 @@ TEST(DomainXml, MachineThatCanGrow) {
     EXPECT_EQ(count(domain_xml(spec), "maxMemory"), 0U);
 }
 
+TEST(DomainXml, MachineOfLibvirtd) {
+    MachineSpec spec = emulated();
+    spec.qemu_uid = 2100000007;
+    spec.spare_root_ports = 0;
+    expect_golden(spec, "libvirtd");
+}
+
 TEST(DomainXml, GrowthIsOfWholeBlocks) {
     EXPECT_EQ(largest_growth_mib(512, 512 + 128), 128U);
     EXPECT_EQ(largest_growth_mib(512, 512 + 255), 128U);

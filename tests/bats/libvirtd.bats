@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# Machines of a libvirtd in place of the embedded driver: libvirt.uri.
+
+load lib/common
+
+# A libvirtd of this file's own: its folders are its own mounts, and only its sockets are the host's. libvirt-qemu, without
+# which it does not start, is made by a package that also starts the machine's own libvirtd.
+start_libvirtd() {
+    mkdir "$LIBVIRT"
+    printf 'unix_sock_dir = "%s"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "2:file:%s/log"\n' \
+        "$LIBVIRT" "$LIBVIRT" >"$LIBVIRT/libvirtd.conf"
+    printf '%s\n' 'stdio_handler = "file"' 'security_driver = "none"' >"$LIBVIRT/qemu.conf"
+    { grep -v '^libvirt-qemu:' /etc/passwd && echo 'libvirt-qemu:x:64055:64055::/:/bin/false'; } >"$LIBVIRT/passwd"
+    { grep -v '^libvirt-qemu:' /etc/group && echo 'libvirt-qemu:x:64055:'; } >"$LIBVIRT/group"
+    # In a pid namespace whose init reaps what QEMU leaves behind, which not every machine's does.
+    (unshare --mount --propagation slave --pid --fork --kill-child --mount-proc bash -c '
+        for folder in /run/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; do
+            if [[ -d $folder ]]; then mount -t tmpfs tmpfs "$folder"; fi
+        done
+        mkdir -p /etc/libvirt
+        cp "$1/qemu.conf" /etc/libvirt
+        mount --bind "$1/passwd" /etc/passwd
+        mount --bind "$1/group" /etc/group
+        libvirtd --config "$1/libvirtd.conf" --pid-file "$1/pid" &
+        while wait -n; do :; done' start-libvirtd "$LIBVIRT" \
+        >"$LIBVIRT/stdout" 2>&1 3>&- <&0 & echo $! >"$LIBVIRT/process")
+    wait_until 30 virsh_here list 2>"$LIBVIRT/wait" || fail "libvirtd does not answer: $(tail -n 5 "$LIBVIRT/log")"
+}
+
+virsh_here() { virsh --connect "$URI" "$@"; }
+
+# unshare waits for its child whatever other signal comes.
+end_libvirtd() { kill -KILL "$(cat "$LIBVIRT/process")"; }
+
+setup_file() {
+    file_begin
+    export LIBVIRT=$FILE_DIR/libvirt
+    export URI="qemu+unix:///system?socket=$LIBVIRT/libvirt-sock"
+    for program in libvirtd virsh; do
+        if ! command -v "$program" >/dev/null; then fail "$program is missing"; fi
+    done
+    is_runc || start_libvirtd
+    chmod 0711 "$FILE_DIR" # QEMU passes through
+    printf '[libvirt]\nuri = "%s"\n[paths]\nrun = "%s"\n' "$URI" "$FILE_DIR/run" >"$FILE_DIR/config.toml"
+    export RUNTIME_GLOBALS="--config $FILE_DIR/config.toml"
+}
+
+setup() {
+    only_runvm "libvirt is runvm's"
+    ID=$PREFIX$BATS_TEST_NUMBER
+}
+
+domains() { virsh_here list --all --name | sed '/^$/d'; }
+
+@test "libvirtd: a container's life, and its machine in virsh list" {
+    bundle sh -c "$FOREVER"
+    create_container "$ID"
+    [[ $(domains) == "runvm-$ID-"* ]]
+    runtime start "$ID"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    assert_equal "$(runtime exec "$ID" echo inside)" inside
+    # Its QEMU has a user of its own.
+    local pid
+    pid=$(pgrep -f "guest=runvm-$ID")
+    assert_equal "$(stat -c '%u' "/proc/$pid" | cut -c 1-4)" 2100
+    runtime update --memory 1g --cpu-period 100000 --cpu-quota 100000 "$ID"
+    runtime pause "$ID"
+    [[ $(virsh_here list) == *paused* ]]
+    runtime resume "$ID"
+    runtime kill "$ID" KILL
+    wait_status "$ID" stopped
+    runtime delete "$ID"
+    assert_equal "$(domains)" ""
+    if [[ -n $(ls "$FILE_DIR/run/machines") ]]; then fail "its folder is still there"; fi
+}
+
+@test "libvirtd: run, and its exit code" {
+    bundle sh -c 'echo out; exit 7'
+    capture runtime run --bundle "$BUNDLE" "$ID"
+    assert_status 7
+    assert_equal "$STDOUT" out
+    assert_equal "$(domains)" ""
+}
+
+@test "libvirtd: a monitor that is killed takes its machine along" {
+    bundle sh -c "$FOREVER"
+    run_detached "$ID"
+    kill -KILL "$(monitor_pids)"
+    wait_status "$ID" stopped
+    wait_until 20 eval '[[ -z $(domains) ]]'
+    runtime delete --force "$ID"
+}
+
+@test "libvirtd: virsh destroy stops the container" {
+    bundle sh -c "$FOREVER"
+    run_detached "$ID"
+    virsh_here destroy "$(domains)"
+    wait_status "$ID" stopped
+    runtime delete "$ID"
+}
+
+@test "libvirtd: a network is refused" {
+    bundle sh -c "$FOREVER"
+    ip netns add "${PREFIX}net"
+    ip -n "${PREFIX}net" link add veth7 type veth peer name veth8
+    edit '(.linux.namespaces[] | select(.type == "network")).path = $path' --arg path "/run/netns/${PREFIX}net"
+    capture runtime create --bundle "$BUNDLE" "$ID"
+    ip netns del "${PREFIX}net"
+    assert_status 1
+    assert_stderr_contains 'the container'\''s network namespace has the link veth'
+    assert_stderr_contains 'libvirt.uri must be'
+    assert_gone "$ID"
+    assert_equal "$(domains)" ""
+}
+
+@test "libvirtd: without a daemon there is no machine" {
+    sed 's/libvirt-sock/no-sock/' "$FILE_DIR/config.toml" >"$FILE_DIR/wrong.toml"
+    RUNTIME_GLOBALS="--config $FILE_DIR/wrong.toml"
+    bundle true
+    capture runtime run --bundle "$BUNDLE" "$ID"
+    assert_status 1
+    assert_stderr_contains "no-sock"
+    assert_gone "$ID"
+}
+
+@test "no leak" {
+    end_libvirtd
+    assert_no_leak
+}

@@ -145,6 +145,7 @@ Result<HostPlan> plan_container(const std::string& text, const std::string& name
     read_mounts(root["mounts"], real_bundle, container, plan);
     read_linux(root, container, plan);
     read_process(root["process"], ProcessRole::container, container.initProcess(), plan);
+    plan.selinux_label = root["process"]["selinuxLabel"].text();
     if (!document.failed())
         read_seccomp(root["linux"]["seccomp"], container.getProcess());
     if (document.failed())

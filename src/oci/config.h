@@ -39,6 +39,7 @@ struct HostPlan {
     std::string hostname;
     std::map<std::string, std::string> annotations;
     std::string cgroups_path;
+    std::string selinux_label; ///< of the container's process: for what the machine is made of
     std::vector<HostNamespace> namespaces;
     Hooks hooks;
     std::vector<ShareSource> shares; ///< the rootfs first

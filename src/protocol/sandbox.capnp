@@ -31,7 +31,7 @@ struct SandboxConfig {
   bootTimeoutMs @12 :UInt32;
   agentTimeoutMs @13 :UInt32;    # for a call that does not wait for a process
   cacheFolder @14 :Text;         # capability cache shared by all sandboxes
-  selinuxLabel @15 :Text;
+  selinuxLabel @15 :Text;        # of QEMU (not a libvirtd's) and virtiofsd, where the host has SELinux
   sharedFsOptions @16 :List(Text); # added to virtiofsd's command line
   logLevel @17 :Text;            # debug, info, warning, error: what the monitor's log (its stderr) gets
   runFolder @18 :Text;           # machine-wide locks, /run/runvm

@@ -163,6 +163,7 @@ Result<void> Creation::boot_sandbox() {
     auto sandbox_config = request.initConfig();
     RUNVM_TRY(fill_sandbox_config(context_, message_.getRoot<protocol::Container>().asReader().getResources(),
                                   container_.sandbox_id, sandbox_config));
+    sandbox_config.setSelinuxLabel(plan_.selinux_label);
     if (config::has_libvirtd(context_.config)) {
         RUNVM_ASSIGN(std::string folder,
                      state::claim_machine_folder(context_.config.paths.run, container_.sandbox_folder));

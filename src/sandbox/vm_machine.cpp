@@ -119,6 +119,7 @@ Result<void> VmMachine::start_virtiofsd(protocol::SandboxConfig::Reader config) 
         options.extra_options.emplace_back(option.cStr());
     options.qemu_uid = uid_.uid;
     options.qemu_gid = uid_.uid;
+    options.selinux_label = config.getSelinuxLabel().cStr();
     RUNVM_ASSIGN(virtiofsd_, vm::start_virtiofsd(options));
     watch_virtiofsd();
     return {};
@@ -150,6 +151,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     RUNVM_ASSIGN(spec.emulator_path, vm::find_emulator(config.getEmulatorPath().cStr()));
     spec.kernel_path = has_libvirtd() ? config.getKernelPath().cStr() : vm::monitor_path::kernel;
     spec.image_path = has_libvirtd() ? config.getImagePath().cStr() : vm::monitor_path::image;
+    spec.selinux_label = config.getSelinuxLabel().cStr();
     spec.qemu_uid = has_libvirtd() ? uid_.uid : 0;
     spec.vcpus = config.getVcpus();
     spec.max_vcpus = config.getMaxVcpus();

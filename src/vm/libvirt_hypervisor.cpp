@@ -3,6 +3,7 @@
 #include "core/defer.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/selinux.h"
 #include "vm/capability_cache.h"
 
 #include <libvirt/libvirt.h>
@@ -235,6 +236,8 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
     spec_ = spec;
     // A libvirtd ends the machine when the monitor is gone, as the embedded driver's reaper does.
     unsigned flags = embedded() ? 0 : VIR_DOMAIN_START_AUTODESTROY;
+    // libvirt starts QEMU from this thread, and has been told to leave labels alone.
+    RUNVM_ASSIGN(auto label, os::LabelOfNextExec::set(embedded() ? spec.selinux_label : ""));
     domain_ = virDomainCreateXML(connection_, domain_xml(spec).c_str(), flags);
     if (domain_ == nullptr)
         return libvirt_error("start QEMU");

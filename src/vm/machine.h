@@ -30,6 +30,7 @@ struct MachineSpec {
     std::string streams_socket_path;  ///< virtio-serial port org.runvm.streams.0
     uint32_t vsock_cid = 0;           ///< 0: no vsock device
     std::string virtiofs_socket_path; ///< tag "runvm"; empty: none
+    std::string selinux_label;        ///< of an embedded driver's QEMU; empty: the caller's
     uid_t qemu_uid = 0; ///< with its gid what libvirtd shall run QEMU as; 0: libvirt has been told otherwise
 };
 

@@ -2,6 +2,7 @@
 
 #include "os/file.h"
 #include "os/process.h"
+#include "os/selinux.h"
 #include "vm/qemu_socket.h"
 
 #include <fcntl.h>
@@ -116,6 +117,7 @@ Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     spec.fds = {{log.get(), 1}, {log.get(), 2}, {socket.get(), socket_fd}};
     spec.rlimits = {{RLIMIT_NOFILE, files.rlim_max, files.rlim_max}};
     spec.new_session = true;
+    RUNVM_ASSIGN(auto label, os::LabelOfNextExec::set(options.selinux_label));
     auto process = os::spawn(spec);
     if (!process)
         return std::move(process).context("start virtiofsd").error();

@@ -37,6 +37,7 @@ struct VirtiofsdOptions {
     std::string socket_path;   ///< made here; QEMU connects to it
     std::string log_path;      ///< its stdout and stderr: on a filesystem that bounds it
     std::vector<std::string> extra_options;
+    std::string selinux_label; ///< empty: the caller's
     uid_t qemu_uid = 0;
     gid_t qemu_gid = 0;
 };

@@ -170,7 +170,9 @@ TEST_F(Process, labels_are_accepted_without_effect) {
     json_["process"]["apparmorProfile"] = "docker-default";
     json_["process"]["selinuxLabel"] = "a:b:c";
     json_["linux"]["mountLabel"] = "a:b:c";
-    EXPECT_EQ(plan_ok().notes.size(), 4U); // and that of the ambient capabilities
+    HostPlan plan = plan_ok();
+    EXPECT_EQ(plan.notes.size(), 4U); // and that of the ambient capabilities
+    EXPECT_EQ(plan.selinux_label, "a:b:c") << "for QEMU and virtiofsd";
 }
 
 } // namespace runvm::oci::test

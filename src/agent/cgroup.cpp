@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <string_view>
@@ -147,6 +148,25 @@ Result<Cgroup> Cgroup::create(const std::string& id) {
         }
     }
     return cgroup;
+}
+
+Result<void> Cgroup::give_to(uid_t uid) const {
+    // "cgroup.procs\ncgroup.threads\n...": what this kernel means to be delegated, as runc asks it
+    // (fs2/create.go).
+    RUNVM_ASSIGN(std::string files, os::read_file("/sys/kernel/cgroup/delegate"));
+    if (::fchown(folder_.get(), uid, static_cast<gid_t>(-1)) != 0)
+        return system_error("chown the cgroup");
+    size_t begin = 0;
+    while (begin < files.size()) {
+        size_t end = std::min(files.find('\n', begin), files.size());
+        std::string name = files.substr(begin, end - begin);
+        begin = end + 1;
+        if (valid_file_name(name) &&
+            ::fchownat(folder_.get(), name.c_str(), uid, static_cast<gid_t>(-1), AT_SYMLINK_NOFOLLOW) != 0 &&
+            errno != ENOENT)
+            return system_error("chown the cgroup file " + name);
+    }
+    return {};
 }
 
 Result<void> Cgroup::write(const std::string& name, const std::string& value, bool optional) const {

@@ -30,6 +30,9 @@ public:
     const std::string& path() const { return path_; }
     int fd() const { return folder_.get(); }
 
+    /// Lets a user make cgroups below and move processes between them.
+    Result<void> give_to(uid_t uid) const;
+
     /// Writes the resource files, and makes the device rules effective.
     Result<void> apply(protocol::Resources::Reader resources);
 

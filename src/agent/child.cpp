@@ -1,10 +1,12 @@
 #include "agent/child.h"
 
 #include "agent/devices.h"
+#include "agent/mounts.h"
 #include "agent/process_setup.h"
 #include "agent/protected_paths.h"
 #include "agent/syscalls.h"
 #include "agent/terminal.h"
+#include "agent/user_namespace.h"
 #include "hooks/run.h"
 #include "os/file.h"
 #include "os/mounts.h"
@@ -32,13 +34,13 @@ constexpr const char* root_mount_point = "/run/runvm/rootfs";
 constexpr int failed_exit_code = 126;
 constexpr int signal_exit_base = 128;
 
+bool has_user_namespace(const ContainerChild& child) {
+    return (child.namespaces & CLONE_NEWUSER) != 0;
+}
+
 Result<Rootfs> mount_root(const ContainerChild& child) {
-    std::string share = child.container.getRootfsShare().cStr();
-    if (!valid_share_name(share))
-        return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
-    RUNVM_ASSIGN(os::Fd tree, os::clone_tree(child.sources.shares + "/" + share, false));
     RUNVM_ASSIGN(os::Fd place, os::open_file(root_mount_point, O_PATH | O_DIRECTORY));
-    RUNVM_TRY(attach_tree(tree.get(), place.get(), root_mount_point));
+    RUNVM_TRY(attach_tree(child.trees.root.get(), place.get(), root_mount_point));
     RUNVM_ASSIGN(os::Fd root, os::open_file(root_mount_point, O_PATH | O_DIRECTORY));
     return Rootfs(std::move(root));
 }
@@ -49,20 +51,33 @@ void make_working_folder(const Rootfs& rootfs, const std::string& cwd) {
         (void)rootfs.make_mount_point(cwd, Rootfs::Kind::folder);
 }
 
-Result<void> populate_root(const ContainerChild& child, const Rootfs& rootfs) {
+Result<void> populate_devices(const ContainerChild& child, const Rootfs& rootfs) {
     auto container = child.container;
-    Mounts mounts(rootfs, child.sources);
-    for (auto mount : container.getMounts())
-        RUNVM_TRY(mounts.add(mount));
-    if (needs_devices(container.getMounts()))
-        RUNVM_TRY(make_devices(rootfs, container.getDevices()).context("make devices"));
+    if (!needs_devices(container.getMounts()))
+        return {};
+    Result<void> made = has_user_namespace(child)
+                            ? bind_devices(rootfs, container.getDevices(), child.trees.devices)
+                            : make_devices(rootfs, container.getDevices());
+    return std::move(made).context("make devices");
+}
+
+Result<void> populate_root(ContainerChild& child, const Rootfs& rootfs) {
+    auto container = child.container;
+    Mounts mounts(rootfs);
+    auto list = container.getMounts();
+    for (unsigned i = 0; i < list.size(); ++i)
+        RUNVM_TRY(mounts.add(list[i], std::move(child.trees.mounts.at(i))));
+    RUNVM_TRY(populate_devices(child, rootfs));
     make_working_folder(rootfs, container.getProcess().getCwd().cStr());
     return mounts.finish();
 }
 
-Result<void> protect_paths(protocol::Container::Reader container, const Rootfs& rootfs) {
+Result<void> protect_paths(const ContainerChild& child, const Rootfs& rootfs) {
+    auto container = child.container;
+    // The others are the agent's business with a user namespace.
     for (auto setting : container.getSysctl())
-        RUNVM_TRY(set_sysctl(setting.getKey().cStr(), setting.getValue().cStr()));
+        if (!has_user_namespace(child) || is_user_sysctl(setting.getKey().cStr()))
+            RUNVM_TRY(set_sysctl(setting.getKey().cStr(), setting.getValue().cStr()));
     for (auto path : container.getReadonlyPaths())
         RUNVM_TRY(make_readonly(rootfs, path.cStr()).context("make a path read-only"));
     for (auto path : container.getMaskedPaths())
@@ -140,17 +155,25 @@ Result<void> prepare_container(ContainerChild& child, SetupReporter& reporter,
                                ProcessDescriptors& descriptors, ProcessSetup& setup) {
     auto container = child.container;
     ::umask(0);
-    RUNVM_TRY(leave_agent(container.getProcess(), container.getSessionKeyring().cStr()));
+    RUNVM_TRY(leave_agent());
+    if (has_user_namespace(child)) {
+        if (!reporter.wait_until_mapped())
+            ::_exit(failed_exit_code);
+        RUNVM_TRY(become_root());
+    } else {
+        RUNVM_TRY(grant_privileges(0, container.getProcess()));
+    }
+    RUNVM_TRY(join_session_keyring(container.getSessionKeyring().cStr()));
     // Not by clone3: that would make the namespace's root the cgroup of the agent.
-    if (child.sources.private_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0)
+    if ((child.namespaces & CLONE_NEWCGROUP) != 0 && ::unshare(CLONE_NEWCGROUP) != 0)
         return system_error("make a cgroup namespace");
     RUNVM_ASSIGN(Rootfs rootfs, mount_root(child).context("mount the root filesystem"));
     RUNVM_TRY(populate_root(child, rootfs));
     RUNVM_ASSIGN(os::Fd terminal, make_terminal(container.getProcess(), rootfs.fd(), reporter));
     if (terminal)
         RUNVM_TRY(bind_console(rootfs, terminal.get()));
-    RUNVM_TRY(set_names(container));             // a sysctl may change the domain name again
-    RUNVM_TRY(protect_paths(container, rootfs)); // the console too, as runc does
+    RUNVM_TRY(set_names(container));         // a sysctl may change the domain name again
+    RUNVM_TRY(protect_paths(child, rootfs)); // the console too, as runc does
     RUNVM_TRY(enter_root(rootfs));
     RUNVM_TRY(finish_root(container));
     return setup.prepare(descriptors, terminal ? terminal.get() : -1);
@@ -188,8 +211,12 @@ Result<void> run_container(ContainerChild& child, SetupReporter& reporter, Proce
 
 Result<void> run_exec(ExecChild& child, SetupReporter& reporter, ProcessDescriptors& descriptors) {
     ::umask(0);
-    RUNVM_TRY(leave_agent(child.process, child.session_keyring));
+    RUNVM_TRY(leave_agent());
+    RUNVM_TRY(grant_privileges(0, child.process));
     RUNVM_TRY(join_namespaces(child.container_pidfd, child.namespaces, "the container"));
+    if ((child.namespaces & CLONE_NEWUSER) != 0)
+        RUNVM_TRY(become_root());
+    RUNVM_TRY(join_session_keyring(child.session_keyring));
     ProcessSetup setup(child.process, child.personality);
     RUNVM_ASSIGN(os::Fd root, os::open_file("/", O_PATH | O_DIRECTORY));
     RUNVM_ASSIGN(os::Fd terminal, make_terminal(child.process, root.get(), reporter));
@@ -219,7 +246,7 @@ template <class Body>
 
 void run_container_child(ContainerChild child) {
     Result<ProcessDescriptors> descriptors =
-        ProcessDescriptors::isolate(std::move(child.ends), {&child.reporter});
+        ProcessDescriptors::isolate(std::move(child.ends), {&child.reporter}, child.trees.all());
     run(child.reporter, [&](SetupReporter& reporter) -> Result<void> {
         if (!descriptors)
             return descriptors.error();

@@ -1,7 +1,7 @@
 #pragma once
 // What the agent's children do from their birth to their execve. They never return to the agent's code.
 
-#include "agent/mounts.h"
+#include "agent/mount_trees.h"
 #include "agent/setup_channel.h"
 #include "agent/stdio.h"
 #include "protocol/common.capnp.h"
@@ -16,7 +16,8 @@ namespace runvm::agent {
 /// cgroup; it sets up the container around itself and waits for the agent's word before it executes.
 struct ContainerChild {
     protocol::Container::Reader container;
-    MountSources sources;
+    MountTrees trees;
+    uint64_t namespaces = 0; ///< CLONE_NEW* that it has of its own
     std::vector<ProcessEnd> ends;
     int reporter = -1; ///< the process's end of the set-up channel
 };

@@ -3,6 +3,7 @@
 #include "agent/console.h"
 #include "agent/syscalls.h"
 #include "agent/terminal.h"
+#include "agent/user_namespace.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -119,6 +120,7 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id,
     container->namespaces = *namespaces;
     container->personality = description.getPersonality();
     container->session_keyring = description.getSessionKeyring().cStr();
+    container->id_mappings = id_mappings_of(description);
     containers_[id] = container;
     return shared_folder_.mount()
         .then([this, container, description](Result<void> mounted) -> kj::Promise<Result<pid_t>> {
@@ -148,6 +150,9 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container,
     if (!cgroup)
         return Answer(std::move(cgroup).error());
     container->cgroup.emplace(std::move(*cgroup));
+    if (description.getHasCgroupOwner())
+        if (Result<void> given = container->cgroup->give_to(description.getCgroupOwner()); !given)
+            return Answer(std::move(given).error());
     if (Result<void> held = SharedFolder::hold(container->id, description); !held)
         return Answer(std::move(held).error());
     Result<Launched> launched =
@@ -204,8 +209,9 @@ kj::Promise<Result<pid_t>> Containers::exec(const std::string& id, const std::st
         if (!is_up(*container))
             return Error(ErrorKind::wrong_state, "container `" + id + "` is not running");
         RUNVM_ASSIGN(os::Fd cgroup_fd, container->cgroup->open_below(cgroup));
-        ContainerToJoin join{container->init->pidfd.get(), container->init->pid, container->namespaces,
-                             container->personality, container->session_keyring};
+        ContainerToJoin join{container->init->pidfd.get(), container->init->pid,
+                             container->namespaces,        container->personality,
+                             container->session_keyring,   container->id_mappings};
         RUNVM_ASSIGN(Launched launched, launcher_.launch_exec(join, process, cgroup_fd.get()));
         return std::pair(container, std::move(launched));
     };

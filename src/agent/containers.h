@@ -32,6 +32,7 @@ struct Container {
     uint64_t namespaces = 0;
     uint64_t personality = 0;
     std::string session_keyring;
+    os::IdMappings id_mappings; ///< of its user namespace; empty: it has none
     std::optional<Cgroup> cgroup;
     ProcessPtr init;        ///< empty until it has been launched
     os::Fd mount_namespace; ///< keeps its mounts when its processes have ended: see SharedFolder::hold

@@ -3,6 +3,7 @@
 #include "agent/console.h"
 #include "agent/containers.h"
 #include "agent/syscalls.h"
+#include "os/file.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -180,6 +181,7 @@ kj::Promise<bool> Containers::release_mounts(Container& container, kj::TimePoint
 Result<void> Containers::remove_traces(Container& container) {
     RUNVM_TRY(container.cgroup->remove());
     container.cgroup.reset();
+    RUNVM_TRY(os::remove_tree(Launcher::devices_of(container.id)));
     if (container.init != nullptr)
         detach_inputs(*container.init);
     for (const auto& [id, process] : container.execs)

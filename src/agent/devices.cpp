@@ -1,9 +1,14 @@
 #include "agent/devices.h"
 
+#include "agent/mounts.h"
+#include "os/file.h"
+#include "os/mounts.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -102,7 +107,70 @@ Result<DeviceNode> node_of(protocol::Device::Reader device) {
                       device.getGid()};
 }
 
+Result<void> bind_device(const Rootfs& rootfs, const std::string& path, int tree) {
+    RUNVM_ASSIGN(os::Fd target, rootfs.make_mount_point(path, Rootfs::Kind::file));
+    return attach_tree(tree, target.get(), path);
+}
+
+Result<void> make_links(const Rootfs& rootfs) {
+    RUNVM_TRY(make_ptmx(rootfs));
+    for (const Link& link : default_links)
+        RUNVM_TRY(make_link(rootfs, link));
+    return {};
+}
+
+/// Its folder is the agent's own.
+Result<os::Fd> make_device_tree(const std::string& path, const DeviceNode& device,
+                                const os::IdMappings& id_mappings) {
+    uid_t uid = os::to_host_id(id_mappings.uids, device.uid).value_or(0);
+    gid_t gid = os::to_host_id(id_mappings.gids, device.gid).value_or(0);
+    if (::mknod(path.c_str(), device.mode, device.number) != 0)
+        return system_error("mknod for " + device.path);
+    // The umask does not count for a container's devices.
+    if (::chown(path.c_str(), uid, gid) != 0 || ::chmod(path.c_str(), device.mode & 07777) != 0)
+        return system_error("set owner and mode of " + device.path);
+    return os::clone_tree(path, false);
+}
+
 } // namespace
+
+Result<std::vector<os::Fd>> make_device_trees(const std::string& folder,
+                                              capnp::List<protocol::Device>::Reader devices,
+                                              const os::IdMappings& id_mappings) {
+    std::vector<os::Fd> trees;
+    if (devices.size() > 0)
+        RUNVM_TRY(os::make_folders(folder, 0700));
+    for (auto device : devices) {
+        RUNVM_ASSIGN(DeviceNode node, node_of(device));
+        RUNVM_ASSIGN(os::Fd tree,
+                     make_device_tree(folder + "/" + std::to_string(trees.size()), node, id_mappings));
+        trees.push_back(std::move(tree));
+    }
+    return trees;
+}
+
+Result<void> bind_devices(const Rootfs& rootfs, capnp::List<protocol::Device>::Reader devices,
+                          const std::vector<os::Fd>& trees) {
+    std::vector<std::string> bound = {
+        "/dev/ptmx"}; // a link, see below: runc leaves out a device of that name
+    auto is_bound = [&](const std::string& path) {
+        return std::find(bound.begin(), bound.end(), path) != bound.end();
+    };
+    for (unsigned i = 0; i < devices.size() && i < trees.size(); ++i) {
+        std::string path = devices[i].getPath().cStr();
+        if (is_bound(path))
+            continue;
+        RUNVM_TRY(bind_device(rootfs, path, trees[i].get()));
+        bound.push_back(path);
+    }
+    for (const DeviceNode& device : default_devices()) {
+        if (is_bound(device.path))
+            continue;
+        RUNVM_ASSIGN(os::Fd tree, os::clone_tree(device.path, false));
+        RUNVM_TRY(bind_device(rootfs, device.path, tree.get()));
+    }
+    return make_links(rootfs);
+}
 
 Result<void> make_devices(const Rootfs& rootfs, capnp::List<protocol::Device>::Reader devices) {
     // config.json's own come first, so that a default device with another owner or mode is theirs.
@@ -112,10 +180,7 @@ Result<void> make_devices(const Rootfs& rootfs, capnp::List<protocol::Device>::R
     }
     for (const DeviceNode& device : default_devices())
         RUNVM_TRY(make_node(rootfs, device));
-    RUNVM_TRY(make_ptmx(rootfs));
-    for (const Link& link : default_links)
-        RUNVM_TRY(make_link(rootfs, link));
-    return {};
+    return make_links(rootfs);
 }
 
 bool needs_devices(capnp::List<protocol::Mount>::Reader mounts) {

@@ -4,6 +4,7 @@
 #include "agent/shared_folder.h"
 #include "agent/syscalls.h"
 #include "agent/time_namespace.h"
+#include "agent/user_namespace.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -17,8 +18,11 @@ namespace runvm::agent {
 namespace {
 
 constexpr uint64_t always_made = CLONE_NEWNS;
-constexpr uint64_t supported =
-    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+constexpr uint64_t supported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP |
+                               CLONE_NEWTIME | CLONE_NEWUSER;
+
+/// On the root tmpfs: /run and /tmp are mounted nodev.
+constexpr const char* device_folders = "/devices/";
 
 /// A process whose cgroup has controllers enabled for its children cannot be joined by others ("no internal
 /// processes"): then the cgroup that the container's own process has moved to is taken, as runc does.
@@ -49,6 +53,14 @@ Result<CloneResult> clone_into_new(protocol::Container::Reader container, uint64
     return clone;
 }
 
+Result<Stdio> make_process_stdio(protocol::Process::Reader process, const os::IdMappings& id_mappings) {
+    RUNVM_ASSIGN(Stdio stdio, make_stdio(process));
+    if (!id_mappings.empty())
+        RUNVM_TRY(give_ends(stdio.process_ends, os::to_host_id(id_mappings.uids, 0).value_or(0),
+                            os::to_host_id(id_mappings.gids, 0).value_or(0)));
+    return stdio;
+}
+
 } // namespace
 
 Result<Launcher> Launcher::create(kj::UnixEventPort& event_port) {
@@ -56,11 +68,17 @@ Result<Launcher> Launcher::create(kj::UnixEventPort& event_port) {
     return Launcher(event_port, std::move(own_pid_namespace));
 }
 
+std::string Launcher::devices_of(const std::string& id) {
+    return device_folders + id;
+}
+
 Result<uint64_t> Launcher::namespaces_for(protocol::Container::Reader container) {
     uint64_t asked = container.getNewNamespaces();
-    if ((asked & CLONE_NEWUSER) != 0 || container.getUidMappings().size() > 0 ||
-        container.getGidMappings().size() > 0)
-        return Error(ErrorKind::unsupported, "linux.namespaces: a user namespace is not supported");
+    os::IdMappings mappings = id_mappings_of(container);
+    bool mapped = os::to_host_id(mappings.uids, 0) && os::to_host_id(mappings.gids, 0);
+    if ((asked & CLONE_NEWUSER) != 0 ? !mapped : !mappings.empty())
+        return Error(ErrorKind::invalid_argument,
+                     "linux.namespaces: a user namespace needs mappings of uid 0 and gid 0, and the reverse");
     asked &= ~uint64_t{CLONE_NEWNET}; // always the guest's
     if ((asked & ~supported) != 0)
         return Error(ErrorKind::unsupported, "linux.namespaces: unknown namespace");
@@ -70,13 +88,17 @@ Result<uint64_t> Launcher::namespaces_for(protocol::Container::Reader container)
 Result<Launched> Launcher::launch_container(const std::string& id, protocol::Container::Reader container,
                                             uint64_t namespaces, const Cgroup& cgroup) {
     Launched launched;
-    RUNVM_ASSIGN(launched.stdio, make_stdio(container.getProcess()));
+    os::IdMappings id_mappings = id_mappings_of(container);
+    RUNVM_ASSIGN(launched.stdio, make_process_stdio(container.getProcess(), id_mappings));
+    MountSources sources{SharedFolder::of_container(id), cgroup.path(), devices_of(id), namespaces};
+    RUNVM_ASSIGN(MountTrees trees, make_mount_trees(container, sources, id_mappings));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
     RUNVM_ASSIGN(CloneResult clone, clone_into_new(container, namespaces, cgroup.fd()));
     if (clone.pid == 0) {
         ContainerChild child;
         child.container = container;
-        child.sources = {SharedFolder::of_container(id), cgroup.path(), (namespaces & CLONE_NEWCGROUP) != 0};
+        child.trees = std::move(trees);
+        child.namespaces = namespaces;
         child.ends = std::move(launched.stdio.process_ends);
         child.reporter = sockets.second.release();
         run_container_child(std::move(child));
@@ -85,6 +107,13 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     launched.pidfd = std::move(clone.pidfd);
     launched.stdio.process_ends.clear();
     launched.channel = std::make_shared<SetupChannel>(event_port_, std::move(sockets.first));
+    if (id_mappings.empty())
+        return launched;
+    Result<void> mapped = set_up_user_namespace(launched.pid, launched.pidfd.get(), container, id_mappings);
+    if (mapped)
+        mapped = launched.channel->tell_mapped();
+    if (!mapped) // it ends when it finds the channel closed
+        return std::move(mapped).error();
     return launched;
 }
 
@@ -110,7 +139,7 @@ Result<CloneResult> Launcher::clone_into(const ContainerToJoin& container, int c
 Result<Launched> Launcher::launch_exec(const ContainerToJoin& container, protocol::Process::Reader process,
                                        int cgroup) {
     Launched launched;
-    RUNVM_ASSIGN(launched.stdio, make_stdio(process));
+    RUNVM_ASSIGN(launched.stdio, make_process_stdio(process, container.id_mappings));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
     RUNVM_ASSIGN(CloneResult clone, clone_into(container, cgroup));
     if (clone.pid == 0) {

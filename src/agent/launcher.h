@@ -7,6 +7,7 @@
 #include "agent/syscalls.h"
 #include "core/result.h"
 #include "os/fd.h"
+#include "os/user_namespace.h"
 #include "protocol/common.capnp.h"
 
 #include <kj/async-unix.h>
@@ -31,6 +32,7 @@ struct ContainerToJoin {
     uint64_t namespaces = 0; ///< CLONE_NEW* that the container has of its own
     uint64_t personality = 0;
     std::string session_keyring;
+    os::IdMappings id_mappings; ///< of its user namespace; empty: it has none
 };
 
 class Launcher {
@@ -48,6 +50,9 @@ public:
 
     Result<Launched> launch_exec(const ContainerToJoin& container, protocol::Process::Reader process,
                                  int cgroup);
+
+    /// The folder of a container's device nodes: mount_trees.h.
+    static std::string devices_of(const std::string& id);
 
 private:
     Launcher(kj::UnixEventPort& event_port, os::Fd own_pid_namespace)

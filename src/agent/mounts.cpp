@@ -3,7 +3,6 @@
 #include "agent/copy_up.h"
 #include "agent/mount_attributes.h"
 #include "agent/syscalls.h"
-#include "os/mounts.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -111,6 +110,11 @@ Result<os::Fd> make_filesystem(const std::string& type, const std::string& sourc
     return tree;
 }
 
+Result<os::Fd> make_filesystem(protocol::Mount::Reader mount) {
+    uint64_t flags = mount.getFlags() & ~mount.getClearedFlags() & ~uint64_t{MS_RDONLY};
+    return make_filesystem(mount.getType().cStr(), mount.getSource().cStr(), flags, mount.getData().cStr());
+}
+
 Result<void> attach_tree(int tree, int target, const std::string& name) {
     if (::move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
         return system_error("mount on " + name);
@@ -132,17 +136,17 @@ Result<void> change_propagation(int fd, uint64_t flags, const std::string& name)
     return change_mount(fd, attributes, (flags & MS_REC) != 0, name);
 }
 
-Result<void> Mounts::add(protocol::Mount::Reader mount) {
+Result<void> Mounts::add(protocol::Mount::Reader mount, os::Fd prepared) {
     std::string destination = mount.getDestination().cStr();
     std::string type = mount.getType().cStr();
     auto mounted = [&]() -> Result<void> {
         if (mount.hasShare() && mount.getShare().size() > 0)
-            return add_share(mount);
+            return add_share(mount, prepared.get());
         if ((mount.getFlags() & MS_REMOUNT) != 0)
             return change_existing(mount);
         if (type == "cgroup" || type == "cgroup2")
-            return add_cgroup(mount);
-        return add_filesystem(mount);
+            return add_cgroup(mount, std::move(prepared));
+        return add_filesystem(mount, std::move(prepared));
     };
     return mounted().context("mount " + type + " on " + destination);
 }
@@ -161,11 +165,7 @@ Result<void> Mounts::attach(int tree, protocol::Mount::Reader mount) {
     return change_propagation(tree, mount.getPropagation(), destination);
 }
 
-Result<void> Mounts::add_share(protocol::Mount::Reader mount) {
-    std::string share = mount.getShare().cStr();
-    if (!valid_share_name(share))
-        return Error(ErrorKind::invalid_argument, "bad share name `" + share + "`");
-    RUNVM_ASSIGN(os::Fd tree, os::clone_tree(sources_.shares + "/" + share, false));
+Result<void> Mounts::add_share(protocol::Mount::Reader mount, int tree) {
     mount_attr attributes = mount_attributes(mount.getFlags(), mount.getClearedFlags());
     // "rbind,ro" leaves the submounts of the source writable. In the guest they are automounts, made when
     // they are first looked at with the flags of the mount they are on, so that one has to look at them
@@ -173,22 +173,23 @@ Result<void> Mounts::add_share(protocol::Mount::Reader mount) {
     if (mount.hasSubmounts()) {
         for (auto submount : mount.getSubmounts()) {
             std::string path = submount.cStr();
-            RUNVM_TRY(open_in_root(tree.get(), path, O_PATH | O_DIRECTORY).context("submount " + path));
+            RUNVM_TRY(open_in_root(tree, path, O_PATH | O_DIRECTORY).context("submount " + path));
         }
     }
-    RUNVM_TRY(change_mount(tree.get(), attributes, false, mount.getDestination().cStr()));
-    return attach(tree.get(), mount);
+    RUNVM_TRY(change_mount(tree, attributes, false, mount.getDestination().cStr()));
+    return attach(tree, mount);
 }
 
-Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount) {
+Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount, os::Fd prepared) {
     std::string destination = mount.getDestination().cStr();
     std::string type = mount.getType().cStr();
     if (type == "proc" || type == "sysfs")
         RUNVM_TRY(require_plain_folder(rootfs_, destination));
 
-    uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
-    RUNVM_ASSIGN(os::Fd tree, make_filesystem(type, mount.getSource().cStr(), flags & ~uint64_t{MS_RDONLY},
-                                              mount.getData().cStr()));
+    os::Fd tree = std::move(prepared);
+    if (!tree) {
+        RUNVM_ASSIGN(tree, make_filesystem(mount));
+    }
     if (type == "tmpfs" && !has_option(mount.getData().cStr(), "mode"))
         RUNVM_TRY(take_mode_of(rootfs_, destination, tree.get()));
     if (mount.getCopyUp()) {
@@ -196,24 +197,19 @@ Result<void> Mounts::add_filesystem(protocol::Mount::Reader mount) {
         RUNVM_TRY(copy_up(source.get(), tree.get()).context("copy up " + destination));
     }
     RUNVM_TRY(attach(tree.get(), mount));
-    if ((flags & MS_RDONLY) != 0)
+    if ((mount.getFlags() & ~mount.getClearedFlags() & MS_RDONLY) != 0)
         read_only_later_.push_back(std::move(tree));
     return {};
 }
 
-/// A container never sees more than its own cgroup: with a cgroup namespace a mount shows just that, without
-/// one it is bound, as runc does on cgroup v1.
-Result<void> Mounts::add_cgroup(protocol::Mount::Reader mount) {
+Result<void> Mounts::add_cgroup(protocol::Mount::Reader mount, os::Fd prepared) {
     uint64_t flags = mount.getFlags() & ~mount.getClearedFlags();
-    auto make = [&]() -> Result<os::Fd> {
-        if (sources_.private_cgroup_namespace)
-            return make_filesystem("cgroup2", "cgroup", flags, "");
-        RUNVM_ASSIGN(os::Fd bound, os::clone_tree(sources_.cgroup, false));
-        RUNVM_TRY(change_mount(bound.get(), mount_attributes(flags, 0), false, sources_.cgroup));
-        return bound;
-    };
-    RUNVM_ASSIGN(os::Fd tree, make());
-    return attach(tree.get(), mount);
+    if (!prepared) {
+        RUNVM_ASSIGN(prepared, make_filesystem("cgroup2", "cgroup", flags, ""));
+    } else {
+        RUNVM_TRY(change_mount(prepared.get(), mount_attributes(flags, 0), false, "of the cgroup"));
+    }
+    return attach(prepared.get(), mount);
 }
 
 /// The option `remount`: the mount that is there gets other flags.

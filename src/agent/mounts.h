@@ -14,33 +14,25 @@
 
 namespace runvm::agent {
 
-/// Where things are in the agent's own tree, which the container's mount namespace has a copy of until
-/// pivot_root.
-struct MountSources {
-    std::string shares;                    ///< folder of the container's shares
-    std::string cgroup;                    ///< folder of the container's cgroup
-    bool private_cgroup_namespace = false; ///< it has a cgroup namespace of its own
-};
-
 class Mounts {
 public:
-    Mounts(const Rootfs& rootfs, MountSources sources) : rootfs_(rootfs), sources_(std::move(sources)) {}
+    explicit Mounts(const Rootfs& rootfs) : rootfs_(rootfs) {}
 
-    Result<void> add(protocol::Mount::Reader mount);
+    /// `prepared`: the detached mount that the agent has made for it (mount_trees.h), if it has.
+    Result<void> add(protocol::Mount::Reader mount, os::Fd prepared);
 
     /// Makes those filesystems read-only that were to be: not at once, because later mounts and the default
     /// devices still need their mount points in them (runc's finalizeRootfs does the same).
     Result<void> finish();
 
 private:
-    Result<void> add_share(protocol::Mount::Reader mount);
-    Result<void> add_filesystem(protocol::Mount::Reader mount);
-    Result<void> add_cgroup(protocol::Mount::Reader mount);
+    Result<void> add_share(protocol::Mount::Reader mount, int tree);
+    Result<void> add_filesystem(protocol::Mount::Reader mount, os::Fd prepared);
+    Result<void> add_cgroup(protocol::Mount::Reader mount, os::Fd prepared);
     Result<void> change_existing(protocol::Mount::Reader mount);
     Result<void> attach(int tree, protocol::Mount::Reader mount);
 
     const Rootfs& rootfs_;
-    MountSources sources_;
     std::vector<os::Fd> read_only_later_;
 };
 
@@ -51,6 +43,9 @@ Result<os::Fd> clone_tree_of(int fd, const std::string& name);
 /// A detached new mount of a filesystem. `flags`: MS_*; `data`: its options as for mount(2).
 Result<os::Fd> make_filesystem(const std::string& type, const std::string& source, uint64_t flags,
                                const std::string& data);
+
+/// The same for a mount of config.json, but writable: see Mounts::finish.
+Result<os::Fd> make_filesystem(protocol::Mount::Reader mount);
 
 /// Puts a detached mount on what the O_PATH descriptor `target` refers to.
 Result<void> attach_tree(int tree, int target, const std::string& name);

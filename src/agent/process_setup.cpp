@@ -68,6 +68,21 @@ CapabilityMasks masks_of(protocol::Process::Reader process) {
     return masks;
 }
 
+Error limit_error(protocol::Rlimit::Reader limit) {
+    return system_error("set rlimit " + std::to_string(limit.getResource()) + " to " +
+                        std::to_string(limit.getSoft()) + ":" + std::to_string(limit.getHard()));
+}
+
+/// runc's words (init_linux.go setupUser) for an id that the user namespace does not have.
+Error id_error(const char* kind, uint32_t id) {
+    if (errno == EINVAL)
+        return {ErrorKind::invalid_argument,
+                std::string("cannot set") + kind + " to unmapped " + kind + " " + std::to_string(id) +
+                    " in user namespace",
+                EINVAL};
+    return system_error(std::string("set ") + kind);
+}
+
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     std::vector<char*> pointers;
     pointers.reserve(texts.size() + 1);
@@ -79,7 +94,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 } // namespace
 
-Result<void> leave_agent(protocol::Process::Reader process, const std::string& session_keyring) {
+Result<void> leave_agent() {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -87,16 +102,35 @@ Result<void> leave_agent(protocol::Process::Reader process, const std::string& s
     ::signal(SIGPIPE, SIG_DFL);
     if (::setsid() < 0)
         return system_error("setsid");
-    // A kernel without keyrings, or a quota of keys that is used up, is fine, as for runc.
-    if (!session_keyring.empty() &&
-        ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, session_keyring.c_str()) < 0 && errno != ENOSYS &&
-        errno != EDQUOT)
-        return system_error("make a session keyring");
+    return {};
+}
+
+Result<void> grant_privileges(pid_t pid, protocol::Process::Reader process) {
     if (process.getHasOomScoreAdj()) {
-        RUNVM_ASSIGN(os::Fd file, os::open_file("/proc/self/oom_score_adj", O_WRONLY));
-        RUNVM_TRY(
-            os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), "/proc/self/oom_score_adj"));
+        std::string path = "/proc/" + (pid == 0 ? "self" : std::to_string(pid)) + "/oom_score_adj";
+        RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_WRONLY));
+        RUNVM_TRY(os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), path));
     }
+    // Only raised: with low ones the set-up could not be done. set_limits brings them to what is asked for.
+    for (auto limit : process.getRlimits()) {
+        auto resource = static_cast<__rlimit_resource>(limit.getResource());
+        rlimit values{};
+        if (::prlimit(pid, resource, nullptr, &values) != 0)
+            return limit_error(limit);
+        if (limit.getHard() <= values.rlim_max)
+            continue;
+        values.rlim_max = limit.getHard();
+        if (::prlimit(pid, resource, &values, nullptr) != 0)
+            return limit_error(limit);
+    }
+    return {};
+}
+
+Result<void> join_session_keyring(const std::string& name) {
+    // A kernel without keyrings, or a quota of keys that is used up, is fine, as for runc.
+    if (!name.empty() && ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str()) < 0 &&
+        errno != ENOSYS && errno != EDQUOT)
+        return system_error("make a session keyring");
     return {};
 }
 
@@ -138,8 +172,7 @@ Result<void> ProcessSetup::set_limits() {
     for (auto limit : process_.getRlimits()) {
         rlimit values{limit.getSoft(), limit.getHard()};
         if (::setrlimit(static_cast<__rlimit_resource_t>(limit.getResource()), &values) != 0)
-            return system_error("set rlimit " + std::to_string(limit.getResource()) + " to " +
-                                std::to_string(limit.getSoft()) + ":" + std::to_string(limit.getHard()));
+            return limit_error(limit);
     }
     return {};
 }
@@ -179,9 +212,9 @@ Result<void> ProcessSetup::become_user() {
     if (::setgroups(user.groups.size(), user.groups.data()) != 0)
         return system_error("set additional groups");
     if (::setresgid(user.gid, user.gid, user.gid) != 0)
-        return system_error("set gid");
+        return id_error("gid", user.gid);
     if (::setresuid(user.uid, user.uid, user.uid) != 0)
-        return system_error("set uid");
+        return id_error("uid", user.uid);
     if (!entered)
         RUNVM_TRY(change_folder(cwd));
     RUNVM_TRY(require_cwd_inside());

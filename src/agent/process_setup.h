@@ -8,16 +8,24 @@
 #include "core/result.h"
 #include "protocol/common.capnp.h"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace runvm::agent {
 
-/// The first thing in the new process: out of the agent's session, its signal mask and dispositions, into the
-/// session keyring of this name (made if it is not there; empty: the agent's is kept), and with the OOM score
-/// that is asked for (through the agent's own /proc, which is still there).
-Result<void> leave_agent(protocol::Process::Reader process, const std::string& session_keyring);
+/// The first thing in the new process: out of the agent's session, its signal mask and dispositions.
+Result<void> leave_agent();
+
+/// What takes the guest's root: the OOM score that is asked for, and hard limits above the agent's own. Of
+/// this process (0) or another one, through the agent's own /proc.
+Result<void> grant_privileges(pid_t pid, protocol::Process::Reader process);
+
+/// Into the session keyring of this name, which is made if it is not there; empty: the agent's is kept. Once
+/// it is clear which user namespace the process is in: keyrings have owners.
+Result<void> join_session_keyring(const std::string& name);
 
 /// Everything from the descriptors to the look-up of the executable, for a process that is in its container's
 /// namespaces and root.

@@ -16,6 +16,7 @@ constexpr size_t max_steps = 16;
 constexpr char terminal_tag = 'T';
 constexpr char ready_tag = 'R';
 constexpr char failed_tag = 'F';
+constexpr char mapped_tag = 'M';
 constexpr char start_tag = 'S';
 
 template <class T>
@@ -146,10 +147,18 @@ kj::Promise<SetupMessage> SetupChannel::next() {
     return observer_.whenBecomesReadable().then([this] { return next(); });
 }
 
-Result<void> SetupChannel::start() {
-    if (::send(socket_.get(), &start_tag, 1, MSG_NOSIGNAL) != 1)
-        return system_error("start the process");
+Result<void> SetupChannel::send(char tag) {
+    if (::send(socket_.get(), &tag, 1, MSG_NOSIGNAL) != 1)
+        return system_error("let the process go on");
     return {};
+}
+
+Result<void> SetupChannel::tell_mapped() {
+    return send(mapped_tag);
+}
+
+Result<void> SetupChannel::start() {
+    return send(start_tag);
 }
 
 Result<void> SetupReporter::send_terminal(int master) {
@@ -183,13 +192,21 @@ void SetupReporter::send_failed(const Error& error) {
     [[maybe_unused]] ssize_t written = ::write(socket_, message.data(), message.size());
 }
 
-bool SetupReporter::wait_for_start() {
-    char tag = 0;
+bool SetupReporter::wait_for(char tag) {
+    char received = 0;
     ssize_t length = -1;
     do {
-        length = ::read(socket_, &tag, 1);
+        length = ::read(socket_, &received, 1);
     } while (length < 0 && errno == EINTR);
-    return length == 1 && tag == start_tag;
+    return length == 1 && received == tag;
+}
+
+bool SetupReporter::wait_until_mapped() {
+    return wait_for(mapped_tag);
+}
+
+bool SetupReporter::wait_for_start() {
+    return wait_for(start_tag);
 }
 
 } // namespace runvm::agent

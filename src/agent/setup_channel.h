@@ -2,8 +2,9 @@
 // Between the agent and a process that it is setting up: a socket pair of messages that execve closes. So the
 // agent hears of a failed step with its errno, and of the success of execve by the end of the channel.
 //
-// The process sends its terminal if it has one, then `ready` or `failed`; a container's own process then
-// waits for the agent's word to go on; `failed` may still follow from execve itself.
+// A process in a new user namespace waits until the agent has mapped its ids. It sends its terminal if it has
+// one, then `ready` or `failed`; a container's own process then waits for the agent's word to go on; `failed`
+// may still follow from execve itself.
 
 #include "core/result.h"
 #include "os/fd.h"
@@ -36,11 +37,15 @@ public:
     /// The next message; `closed` once the process has executed or ended.
     kj::Promise<SetupMessage> next();
 
+    /// Tells a process that waits for it that its ids are mapped.
+    Result<void> tell_mapped();
+
     /// Lets a container's own process go on to its execve.
     Result<void> start();
 
 private:
     std::optional<SetupMessage> receive();
+    Result<void> send(char tag);
 
     os::Fd socket_;
     kj::UnixEventPort::FdObserver observer_;
@@ -56,11 +61,14 @@ public:
     Result<void> send_ready();
     void send_failed(const Error& error);
     /// False if the agent has given the process up.
+    bool wait_until_mapped();
     bool wait_for_start();
 
     int fd() const { return socket_; }
 
 private:
+    bool wait_for(char tag);
+
     int socket_;
 };
 

@@ -123,7 +123,8 @@ Result<RelayEnd> terminal_relay_end(channel::StreamId stream, int master) {
 }
 
 Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> ends,
-                                                       const std::vector<int*>& needed) {
+                                                       const std::vector<int*>& needed,
+                                                       const std::vector<os::Fd*>& owned) {
     int out_of_the_way = STDERR_FILENO + 1;
     for (const ProcessEnd& end : ends)
         out_of_the_way = std::max(out_of_the_way, end.number + 1);
@@ -140,6 +141,11 @@ Result<ProcessDescriptors> ProcessDescriptors::isolate(std::vector<ProcessEnd> e
     for (int* fd : needed) {
         *fd = move(*fd);
         if (*fd < 0)
+            return system_error("move a descriptor");
+    }
+    for (os::Fd* fd : owned) {
+        fd->reset(move(fd->get()));
+        if (!*fd)
             return system_error("move a descriptor");
     }
     RUNVM_ASSIGN(os::Fd null, os::open_file("/dev/null", O_RDWR));
@@ -184,6 +190,13 @@ Result<void> ProcessDescriptors::install(int terminal) {
     }
     if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
         return system_error("mark descriptors close-on-exec");
+    return {};
+}
+
+Result<void> give_ends(const std::vector<ProcessEnd>& ends, uid_t uid, gid_t gid) {
+    for (const ProcessEnd& end : ends)
+        if (::fchown(end.fd.get(), uid, gid) != 0)
+            return system_error("chown descriptor " + std::to_string(end.number));
     return {};
 }
 

@@ -42,9 +42,10 @@ Result<RelayEnd> terminal_relay_end(channel::StreamId stream, int master);
 /// not get at the agent's), and those it needs are moved out of the way of the numbers it will have.
 class ProcessDescriptors {
 public:
-    /// `needed`: further descriptors that stay open for the set-up, such as the channel; they change their
-    /// numbers.
-    static Result<ProcessDescriptors> isolate(std::vector<ProcessEnd> ends, const std::vector<int*>& needed);
+    /// `needed`, `owned`: further descriptors that stay open for the set-up, such as the channel; they change
+    /// their numbers.
+    static Result<ProcessDescriptors> isolate(std::vector<ProcessEnd> ends, const std::vector<int*>& needed,
+                                              const std::vector<os::Fd*>& owned = {});
 
     /// Puts the ends at their numbers, `terminal` (if not negative) at 0, 1 and 2, /dev/null at what is left
     /// of those; everything else closes on execve.
@@ -54,6 +55,10 @@ private:
     std::vector<ProcessEnd> ends_;
     os::Fd null_;
 };
+
+/// Gives pipes and sockets to the root of the process's user namespace, which has no rights over what is the
+/// guest's root's: runc's setupProcessPipes.
+Result<void> give_ends(const std::vector<ProcessEnd>& ends, uid_t uid, gid_t gid);
 
 /// Gives 0, 1 and 2 to the user, so that it can open /dev/stderr: runc's fixStdioPermissions.
 Result<void> own_stdio(uid_t uid);

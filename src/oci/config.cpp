@@ -2,6 +2,7 @@
 
 #include "oci/document.h"
 #include "oci/fields.h"
+#include "oci/id_mappings.h"
 #include "oci/linux.h"
 #include "oci/mounts.h"
 #include "oci/process.h"
@@ -141,6 +142,8 @@ Result<HostPlan> plan_container(const std::string& text, const std::string& name
     read_version(root["ociVersion"], plan);
     read_annotations(root["annotations"], plan);
     plan.hooks = read_hooks(root["hooks"]);
+    plan.id_mappings = {read_id_mappings(root["linux"]["uidMappings"]),
+                        read_id_mappings(root["linux"]["gidMappings"])};
     read_root(root["root"], real_bundle, container, plan);
     read_mounts(root["mounts"], real_bundle, container, plan);
     read_linux(root, container, plan);

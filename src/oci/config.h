@@ -5,6 +5,7 @@
 
 #include "core/result.h"
 #include "oci/hooks.h"
+#include "os/user_namespace.h"
 #include "protocol/common.capnp.h"
 
 #include <cstdint>
@@ -24,6 +25,8 @@ struct ShareSource {
     bool readonly_when_created = false; ///< root.readonly: the agent makes mount points first
     bool recursive = true;              ///< rbind: submounts too
     bool is_file = false;
+    os::IdMappings id_mappings{};     ///< of an id-mapped mount: from the source's ids to those of the host
+    bool id_mapped_recursive = false; ///< ridmap: submounts too
 };
 
 /// A namespace of the container on the host's side: where the shim lives.
@@ -41,6 +44,7 @@ struct HostPlan {
     std::string cgroups_path;
     std::string selinux_label; ///< of the container's process: for what the machine is made of
     std::vector<HostNamespace> namespaces;
+    os::IdMappings id_mappings; ///< of the container's user namespace; empty: it has none
     Hooks hooks;
     std::vector<ShareSource> shares; ///< the rootfs first
     bool terminal = false;

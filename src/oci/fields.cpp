@@ -15,9 +15,6 @@ constexpr auto refused = Handling::refused;
 constexpr auto no_effect = Handling::no_effect;
 
 constexpr const char* platform_reason = "is another platform's configuration; runvm's containers are Linux";
-constexpr const char* user_namespace_reason =
-    "user namespaces are not supported yet; the VM separates the container's root from the host's";
-constexpr const char* idmap_reason = "id-mapped mounts are not supported yet; use a source whose owners fit";
 constexpr const char* cgroup_v1_reason =
     "exists in cgroup v1 only; the guest has cgroup v2, where runc ignores it too";
 constexpr const char* block_io_reason =
@@ -81,9 +78,16 @@ constexpr Field table[] = {
     {"mounts[].destination", honoured, "but the root itself, which is root.path"},
     {"mounts[].type", honoured, "bind mounts, and file systems of the guest's kernel that need no device"},
     {"mounts[].source", honoured, "a bind mount's: folders, files, and device nodes that the guest has too"},
-    {"mounts[].options", honoured, "all of the specification but idmap, ridmap, and remount of a bind mount"},
-    {"mounts[].uidMappings", refused, idmap_reason},
-    {"mounts[].gidMappings", refused, idmap_reason},
+    {"mounts[].options", honoured, "all of the specification but remount of a bind mount"},
+    {"mounts[].uidMappings", honoured,
+     "of a bind mount, on the host, whose kernel has to support it for the source's file system"},
+    {"mounts[].uidMappings[].containerID", honoured, ""},
+    {"mounts[].uidMappings[].hostID", honoured, ""},
+    {"mounts[].uidMappings[].size", honoured, ""},
+    {"mounts[].gidMappings", honoured, "as uidMappings"},
+    {"mounts[].gidMappings[].containerID", honoured, ""},
+    {"mounts[].gidMappings[].hostID", honoured, ""},
+    {"mounts[].gidMappings[].size", honoured, ""},
     {"hooks", honoured, ""},
     {"hooks.prestart", honoured, "on the host"},
     {"hooks.prestart[].path", honoured, ""},
@@ -124,15 +128,21 @@ constexpr Field table[] = {
     {"freebsd", refused, platform_reason},
     {"vm", refused, "the machine is set in runvm's own configuration, config.toml"},
     {"linux", honoured, ""},
-    {"linux.uidMappings", refused, user_namespace_reason},
-    {"linux.gidMappings", refused, user_namespace_reason},
+    {"linux.uidMappings", honoured, "a hostID is the owner of files on the host"},
+    {"linux.uidMappings[].containerID", honoured, ""},
+    {"linux.uidMappings[].hostID", honoured, ""},
+    {"linux.uidMappings[].size", honoured, ""},
+    {"linux.gidMappings", honoured, ""},
+    {"linux.gidMappings[].containerID", honoured, ""},
+    {"linux.gidMappings[].hostID", honoured, ""},
+    {"linux.gidMappings[].size", honoured, ""},
     {"linux.sysctl", honoured, "the keys that belong to a namespace, as in runc"},
     {"linux.sysctl.*", honoured, ""},
     {"linux.cgroupsPath", no_effect,
      "checked, but the host's cgroup is not taken over yet; the guest has its own"},
     {"linux.namespaces", honoured,
      "pid, network, mount, ipc and uts have to be listed: a VM cannot share the host's"},
-    {"linux.namespaces[].type", honoured, "all but user"},
+    {"linux.namespaces[].type", honoured, ""},
     {"linux.namespaces[].path", honoured,
      "of a network namespace; another namespace of the host cannot be joined"},
     {"linux.devices", honoured, "nodes of the guest's devices; a device that only the host has is refused"},

@@ -1,6 +1,7 @@
 #include "oci/linux.h"
 
 #include "oci/devices.h"
+#include "oci/id_mappings.h"
 #include "oci/mount_options.h"
 #include "oci/namespaces.h"
 #include "oci/resources.h"
@@ -9,6 +10,7 @@
 #include "oci/texts.h"
 
 #include <linux/sched.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 
 namespace runvm::oci {
@@ -16,6 +18,33 @@ namespace runvm::oci {
 namespace {
 
 constexpr size_t max_name = 64; // __NEW_UTS_LEN
+
+void read_user_namespace(const Value& linux, const NamespaceList& namespaces, const HostPlan& plan,
+                         protocol::Container::Builder container) {
+    check_user_namespace(linux, namespaces.has(CLONE_NEWUSER), plan.id_mappings);
+    const auto& [uids, gids] = plan.id_mappings;
+    fill_id_mappings(uids, container.initUidMappings(static_cast<unsigned>(uids.size())));
+    fill_id_mappings(gids, container.initGidMappings(static_cast<unsigned>(gids.size())));
+}
+
+/// Who gets the container's cgroup, so that it can make others in it: runc's specconv and
+/// fs2/create.go. Only with a cgroup namespace and a file system of it that can be written.
+void read_cgroup_owner(const Value& root, const NamespaceList& namespaces, const HostPlan& plan,
+                       protocol::Container::Builder container) {
+    bool is_writable = false;
+    for (auto mount : container.asReader().getMounts()) {
+        bool is_cgroup = mount.getType() == "cgroup" || mount.getType() == "cgroup2";
+        if (is_cgroup && mount.getDestination() == "/sys/fs/cgroup")
+            is_writable = (mount.getFlags() & MS_RDONLY) == 0;
+    }
+    if (!is_writable || !namespaces.has(CLONE_NEWCGROUP))
+        return;
+    auto uid = static_cast<uint32_t>(root["process"]["user"]["uid"].natural(UINT32_MAX));
+    std::optional<uint32_t> owner =
+        plan.id_mappings.empty() ? uid : os::to_host_id(plan.id_mappings.uids, uid);
+    container.setHasCgroupOwner(owner.has_value());
+    container.setCgroupOwner(owner.value_or(0));
+}
 
 void read_host_names(const Value& root, const NamespaceList& namespaces,
                      protocol::Container::Builder container, HostPlan& plan) {
@@ -69,6 +98,8 @@ void read_personality(const Value& personality, protocol::Container::Builder con
 void read_linux(const Value& root, protocol::Container::Builder container, HostPlan& plan) {
     Value linux = root["linux"];
     NamespaceList namespaces = read_namespaces(linux["namespaces"], container, plan);
+    read_user_namespace(linux, namespaces, plan, container);
+    read_cgroup_owner(root, namespaces, plan, container);
     read_host_names(root, namespaces, container, plan);
     read_time_offsets(linux["timeOffsets"], namespaces, container);
     read_sysctl(linux["sysctl"], namespaces, container);

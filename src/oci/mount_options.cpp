@@ -144,6 +144,7 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
             parsed.copy_up = true;
         } else if (option == "idmap" || option == "ridmap") {
             parsed.id_mapped = true;
+            parsed.id_mapped_recursive = option == "ridmap";
         } else {
             if (!parsed.data.empty())
                 parsed.data += ",";

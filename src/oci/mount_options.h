@@ -13,9 +13,10 @@ struct MountOptions {
     uint64_t propagation = 0;   ///< MS_SHARED and its kin, with MS_REC; 0: none asked for
     uint64_t recursive_set = 0; ///< MOUNT_ATTR_* for AT_RECURSIVE
     uint64_t recursive_cleared = 0;
-    std::string data;       ///< the file system's own options, joined by commas
-    bool copy_up = false;   ///< tmpcopyup
-    bool id_mapped = false; ///< idmap, ridmap
+    std::string data;                 ///< the file system's own options, joined by commas
+    bool copy_up = false;             ///< tmpcopyup
+    bool id_mapped = false;           ///< idmap, ridmap
+    bool id_mapped_recursive = false; ///< ridmap
 
     bool is_bind() const;
     bool is_recursive_bind() const;

@@ -1,6 +1,7 @@
 #include "oci/mounts.h"
 
 #include "oci/devices.h"
+#include "oci/id_mappings.h"
 #include "oci/mount_options.h"
 #include "oci/submounts.h"
 #include "os/file.h"
@@ -85,14 +86,28 @@ void check_file_system(const Value& type, const std::string& name) {
                       "the host, which a VM does not have; mount it on the host and bind it");
 }
 
+// An id-mapped mount is one with mappings of its own, or an option that asks for the container's. runc's
+// rules and words (specconv and configs/validate).
+os::IdMappings read_mount_id_mappings(const Value& mount, const MountOptions& options, const HostPlan& plan) {
+    os::IdMappings own{read_id_mappings(mount["uidMappings"]), read_id_mappings(mount["gidMappings"])};
+    if (own.empty() && !options.id_mapped)
+        return {};
+    if (own.empty())
+        own = plan.id_mappings;
+    if (!options.is_bind())
+        mount.fail("id-mapped mounts are only supported for bind-mounts");
+    else if (own.uids.empty() || own.gids.empty())
+        mount.fail("id-mapped mounts must have both uid and gid mappings specified");
+    return own;
+}
+
 void read_mount(const Value& mount, const std::string& bundle, const std::string& share_name,
                 protocol::Mount::Builder built, HostPlan& plan) {
     MountOptions options = parse_mount_options(mount["options"].texts());
     std::string destination = mount["destination"].text();
     if (destination.empty())
         mount["destination"].fail_found("a path in the container is expected");
-    if (options.id_mapped)
-        mount["options"].fail(ErrorKind::unsupported, "id-mapped mounts are not supported yet; remove idmap");
+    os::IdMappings id_mappings = read_mount_id_mappings(mount, options, plan);
 
     destination = clean_path("/", destination); // config.md: a relative one is relative to "/"
     if (destination == "/")
@@ -123,6 +138,8 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
     built.setType("bind");
     built.setShare(add_share(mount["source"], options, bundle, share_name, plan).c_str());
     built.setIsFile(plan.shares.back().is_file);
+    plan.shares.back().id_mappings = std::move(id_mappings);
+    plan.shares.back().id_mapped_recursive = options.id_mapped_recursive;
     // The kernel's rbind gives flags to the top mount alone; what is mounted below keeps its own.
     uint64_t other_flags = options.flags & ~uint64_t{MS_BIND | MS_REC};
     if (options.is_recursive_bind() && other_flags != 0 && !plan.shares.back().is_file) {

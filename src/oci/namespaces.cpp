@@ -15,8 +15,8 @@ struct NamespaceType {
     const char* without; ///< what it would mean not to list it; nullptr: it may be left out
 };
 
-// What is not listed is the runtime's own, which is the host's: the guest cannot have that. A cgroup or time
-// namespace that is not listed is the guest's, which shows the container nothing of the host.
+// What is not listed is the runtime's own, which is the host's: the guest cannot have that. A cgroup, time or
+// user namespace that is not listed is the guest's, which shows the container nothing of the host.
 constexpr NamespaceType types[] = {
     {"cgroup", CLONE_NEWCGROUP, nullptr},
     {"ipc", CLONE_NEWIPC, "no ipc namespace is listed, which means the host's System V objects"},
@@ -24,6 +24,7 @@ constexpr NamespaceType types[] = {
     {"network", CLONE_NEWNET, "no network namespace is listed, which means the host's network"},
     {"pid", CLONE_NEWPID, "no pid namespace is listed, which means the host's processes"},
     {"time", CLONE_NEWTIME, nullptr},
+    {"user", CLONE_NEWUSER, nullptr},
     {"uts", CLONE_NEWUTS, "no uts namespace is listed, which means the host's host name"},
 };
 
@@ -54,12 +55,6 @@ NamespaceList read_namespaces(const Value& namespaces, protocol::Container::Buil
     for (const Value& element : namespaces.elements()) {
         std::string name = element["type"].text();
         std::string path = element["path"].text();
-        if (name == "user") {
-            element["type"].fail(ErrorKind::unsupported,
-                                 "user namespaces are not supported yet; the VM separates "
-                                 "the container's root from the host's");
-            continue;
-        }
         const NamespaceType* type = find_name(types, name);
         if (type == nullptr) {
             element["type"].fail_found("allowed are " + names_of(types));

@@ -14,7 +14,7 @@ namespace runvm::oci {
 std::string default_spec();
 
 /// runc's `spec --rootless` for these ids: a user namespace, no network namespace, /sys bound from the host.
-/// `create` refuses it for now, because of the user namespace.
+/// `create` refuses it, because it lists no network namespace.
 std::string rootless_spec(uid_t uid, gid_t gid);
 
 } // namespace runvm::oci

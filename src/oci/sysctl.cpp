@@ -60,7 +60,8 @@ void check_key(const Value& value, const std::string& key, const NamespaceList& 
     } else if (key == "kernel.hostname" && namespaces.has(CLONE_NEWUTS)) {
         value.fail(quoted + " is not allowed as it conflicts with the OCI \"hostname\" field");
     } else if (key.starts_with("user.")) {
-        value.fail("setting ucounts without a user namespace not allowed: " + key);
+        if (!namespaces.has(CLONE_NEWUSER))
+            value.fail("setting ucounts without a user namespace not allowed: " + key);
     } else {
         value.fail(quoted + " is not in a separate kernel namespace");
     }

@@ -115,7 +115,8 @@ struct Mount {
 }
 
 struct Device {
-  # config-linux.md, "devices": made with mknod in the rootfs.
+  # config-linux.md, "devices": made with mknod in the rootfs, or bound there in a user namespace, where mknod is not
+  # allowed.
   path @0 :Text;
   type @1 :UInt8;              # 'c', 'b', 'p' as characters
   major @2 :Int64;
@@ -160,6 +161,7 @@ struct DeviceRule {
 }
 
 struct IdMapping {
+  # hostId: an id of the guest's kernel, which is the host's id of a file's owner, too.
   containerId @0 :UInt32;
   hostId @1 :UInt32;
   size @2 :UInt32;
@@ -188,6 +190,8 @@ struct Container {
   sessionKeyring @18 :Text;    # its name, which all processes of the container join; empty: none of its own
   startHooks @19 :List(Hook);  # run by the container's process before its execve, with its rights
   hookState @20 :Text;         # what they get on stdin (runtime.md, "State")
+  hasCgroupOwner @21 :Bool;    # its cgroup is given to uid cgroupOwner (of the guest's kernel)
+  cgroupOwner @22 :UInt32;
 }
 
 struct Hook {

@@ -10,6 +10,7 @@
 #include "runtime/late_hooks.h"
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
+#include "runtime/share_tree.h"
 #include "vm/network/links.h"
 
 #include <fcntl.h>
@@ -118,6 +119,7 @@ Result<void> Creation::read_bundle() {
     RUNVM_ASSIGN(std::string text, std::move(read));
     auto container = message_.initRoot<protocol::Container>();
     RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, container));
+    RUNVM_TRY(check_id_mapped_shares(plan_.shares));
     RUNVM_ASSIGN(context_.config, config::with_annotations(std::move(context_.config), plan_.annotations));
     take_missing_names(container);
     if (!options_.no_new_keyring)

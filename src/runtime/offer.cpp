@@ -1,6 +1,7 @@
 #include "runtime/offer.h"
 
 #include "os/mounts.h"
+#include "runtime/share_tree.h"
 
 #include <algorithm>
 
@@ -28,8 +29,7 @@ Result<void> fill_shares(std::span<const oci::ShareSource> sources,
     for (unsigned i = 0; i < sources.size(); ++i) {
         const oci::ShareSource& source = sources[i];
         bool is_root = i == 0 && root_of >= 0;
-        RUNVM_ASSIGN(os::Fd tree,
-                     is_root ? os::clone_root_of(root_of) : os::clone_tree(source.path, source.recursive));
+        RUNVM_ASSIGN(os::Fd tree, is_root ? os::clone_root_of(root_of) : clone_share(source));
         shares[i].setName(source.name);
         shares[i].setTree(kj::heap<Descriptor>(std::move(tree)));
         shares[i].setReadonly(source.readonly);

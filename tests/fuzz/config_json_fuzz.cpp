@@ -5,6 +5,8 @@
 
 #include <capnp/message.h>
 
+#include <sched.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -26,9 +28,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::abort();
     if (container.getProcess().getArgs().size() == 0)
         std::abort();
-    for (const auto& share : plan->shares)
+    for (const auto& share : plan->shares) {
         if (share.path.empty() || share.path[0] != '/')
             std::abort();
+        if (share.id_mappings.uids.empty() != share.id_mappings.gids.empty())
+            std::abort();
+    }
+    const auto& [uids, gids] = plan->id_mappings;
+    bool has_user_namespace = (container.getNewNamespaces() & CLONE_NEWUSER) != 0;
+    if (has_user_namespace != (runvm::os::to_host_id(uids, 0) && runvm::os::to_host_id(gids, 0)))
+        std::abort();
+    if (!has_user_namespace && !plan->id_mappings.empty())
+        std::abort();
     for (auto mount : container.getMounts())
         if (mount.getDestination().size() == 0 || mount.getDestination()[0] != '/')
             std::abort();

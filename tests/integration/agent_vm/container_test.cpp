@@ -115,6 +115,40 @@ TEST(AgentVm, KillsAllWithoutAPidNamespace) {
     EXPECT_EQ(output.out, "up\n");
 }
 
+CreateRequest user_namespace_request(const std::string& id, const Words& args, unsigned mappings) {
+    auto request = container_request(id, args);
+    auto container = request.getContainer();
+    container.setNewNamespaces(usual_namespaces | CLONE_NEWUSER);
+    for (auto list : {container.initUidMappings(mappings), container.initGidMappings(mappings)})
+        for (auto mapping : list)
+            mapping.setSize(65536); // the guest's own ids: the rootfs is root's
+    return request;
+}
+
+TEST(AgentVm, GivesUpUserNamespacesThatTheKernelRefuses) {
+    auto overlapping = user_namespace_request("mapped", {"true"}, 2);
+    Failure failure = run("mapped", overlapping).failure;
+    EXPECT_EQ(failure.errno_value, EINVAL) << failure.text;
+    EXPECT_NE(failure.text.find("map the ids"), std::string::npos) << failure.text;
+
+    // In the middle of what the agent does in the container's namespaces.
+    auto bad_sysctl = user_namespace_request("mapped", {"true"}, 1);
+    auto settings = bad_sysctl.getContainer().initSysctl(2);
+    settings[0].setKey("kernel/domainname");
+    settings[0].setValue("container");
+    settings[1].setKey("kernel/no_such");
+    failure = run("mapped", bad_sysctl).failure;
+    EXPECT_EQ(failure.errno_value, ENOENT) << failure.text;
+
+    // It has come back from there, and nothing is in the way of another try.
+    auto own = container_request("mapped", {"cat", "/proc/sys/kernel/domainname"});
+    own.getContainer().setNewNamespaces(usual_namespaces & ~uint64_t{CLONE_NEWUTS});
+    EXPECT_EQ(run("mapped", own).out, "(none)\n");
+    auto good = user_namespace_request("mapped", {"sh", "-c", "tr -s ' ' </proc/self/uid_map; id -u"}, 1);
+    Output output = run("mapped", good);
+    EXPECT_EQ(output.out, " 0 0 65536\n0\n") << output.failure.text << output.err;
+}
+
 TEST(AgentVm, RefusesNonsense) {
     vm->add_rootfs("nonsense");
     auto bad_id = container_request("../x", {"true"});
@@ -124,7 +158,7 @@ TEST(AgentVm, RefusesNonsense) {
     EXPECT_EQ(create(bad_share).kind, ErrorKind::invalid_argument);
     auto user_namespace = container_request("nonsense", {"true"});
     user_namespace.getContainer().setNewNamespaces(usual_namespaces | CLONE_NEWUSER);
-    EXPECT_EQ(create(user_namespace).kind, ErrorKind::unsupported);
+    EXPECT_EQ(create(user_namespace).kind, ErrorKind::invalid_argument) << "it has no mappings";
     auto once = container_request("nonsense", {"sleep", "1000"});
     EXPECT_FALSE(create(once).failed);
     auto twice = container_request("nonsense", {"sleep", "1000"});

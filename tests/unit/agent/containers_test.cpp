@@ -56,11 +56,15 @@ TEST(NamespacesFor, RefusesWhatTheAgentCannotMake) {
     container.setNewNamespaces(CLONE_NEWPID | CLONE_NEWNET);
     EXPECT_EQ(*Launcher::namespaces_for(container), static_cast<uint64_t>(CLONE_NEWNS | CLONE_NEWPID));
     container.setNewNamespaces(CLONE_NEWUSER);
-    EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::unsupported);
+    EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::invalid_argument);
+    container.initUidMappings(1)[0].setSize(1);
+    EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::invalid_argument);
+    container.initGidMappings(1)[0].setSize(1);
+    EXPECT_EQ(*Launcher::namespaces_for(container), static_cast<uint64_t>(CLONE_NEWNS | CLONE_NEWUSER));
     container.setNewNamespaces(0);
-    container.initUidMappings(1);
-    EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::unsupported);
+    EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::invalid_argument);
     container.initUidMappings(0);
+    container.initGidMappings(0);
     container.setNewNamespaces(1U << 2U); // no namespace of Linux 6.1
     EXPECT_EQ(Launcher::namespaces_for(container).error().kind(), ErrorKind::unsupported);
 }

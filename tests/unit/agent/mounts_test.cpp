@@ -36,7 +36,7 @@ public:
     std::string root() const { return folder_.path() + "/root"; }
     std::string share(const std::string& name) const { return folder_.path() + "/shares/" + name; }
     Rootfs open() const { return Rootfs(os::Fd(::open(root().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))); }
-    MountSources sources() const { return {folder_.path() + "/shares", folder_.path() + "/cgroup", false}; }
+    os::Fd tree(const std::string& share_name) const { return *os::clone_tree(share(share_name), false); }
 
 private:
     test::TemporaryFolder folder_;
@@ -73,13 +73,13 @@ TEST(Mounts, MakesReadOnlyFilesystemsLast) {
     test::in_own_mount_namespace([] {
         Scene scene;
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage outer("/data", "tmpfs");
         outer.mount.setFlags(MS_RDONLY | MS_NOSUID | MS_NOATIME);
         outer.mount.setData("mode=700,size=64k");
         MountMessage inner("/data/inner", "tmpfs");
-        ASSERT_TRUE(mounts.add(outer.mount));
-        ASSERT_TRUE(mounts.add(inner.mount)) << "its mount point is made in the outer one";
+        ASSERT_TRUE(mounts.add(outer.mount, os::Fd()));
+        ASSERT_TRUE(mounts.add(inner.mount, os::Fd())) << "its mount point is made in the outer one";
         ASSERT_TRUE(mounts.finish());
         EXPECT_EQ(flags_of(scene.root() + "/data") & (ST_RDONLY | ST_NOSUID | ST_NOATIME | ST_NODEV),
                   static_cast<unsigned long>(ST_RDONLY | ST_NOSUID | ST_NOATIME));
@@ -92,16 +92,16 @@ TEST(Mounts, PassesOnWhatTheFilesystemComplainsAbout) {
     test::in_own_mount_namespace([] {
         Scene scene;
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage bad("/data", "tmpfs");
         bad.mount.setData("nosuchoption=1");
-        Result<void> result = mounts.add(bad.mount);
+        Result<void> result = mounts.add(bad.mount, os::Fd());
         ASSERT_FALSE(result);
         EXPECT_NE(result.error().to_string().find("mount tmpfs on /data"), std::string::npos);
         EXPECT_NE(result.error().to_string().find("Unknown parameter 'nosuchoption'"), std::string::npos)
             << result.error().to_string();
         MountMessage unknown("/data", "nosuchfs");
-        result = mounts.add(unknown.mount);
+        result = mounts.add(unknown.mount, os::Fd());
         ASSERT_FALSE(result);
         EXPECT_EQ(result.error().kind(), ErrorKind::unsupported);
     });
@@ -114,7 +114,7 @@ TEST(Mounts, BindsSharesWithTheirOwnFlags) {
         fs::create_directory(scene.share("m0") + "/sub");
         std::ofstream(scene.share("m1")) << "single";
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage folder("/mnt/folder", "bind");
         folder.mount.setShare("m0");
         folder.mount.setFlags(MS_BIND | MS_RDONLY | MS_NODEV);
@@ -122,8 +122,8 @@ TEST(Mounts, BindsSharesWithTheirOwnFlags) {
         MountMessage file("/mnt/file", "bind");
         file.mount.setShare("m1");
         file.mount.setIsFile(true);
-        ASSERT_TRUE(mounts.add(folder.mount));
-        ASSERT_TRUE(mounts.add(file.mount));
+        ASSERT_TRUE(mounts.add(folder.mount, scene.tree("m0")));
+        ASSERT_TRUE(mounts.add(file.mount, scene.tree("m1")));
         EXPECT_TRUE(fs::exists(scene.root() + "/mnt/folder/file"));
         EXPECT_FALSE(can_write(scene.root() + "/mnt/folder/x"));
         EXPECT_EQ(flags_of(scene.root() + "/mnt/folder") & (ST_RDONLY | ST_NODEV),
@@ -145,9 +145,9 @@ TEST(Mounts, DoesNotMountProcThroughASymlink) {
         Scene scene;
         fs::create_directory_symlink("/tmp", scene.root() + "/proc");
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage proc("/proc", "proc");
-        Result<void> result = mounts.add(proc.mount);
+        Result<void> result = mounts.add(proc.mount, os::Fd());
         ASSERT_FALSE(result);
         EXPECT_EQ(result.error().errno_value(), ENOTDIR);
     });
@@ -163,10 +163,10 @@ TEST(Mounts, CopiesUp) {
         fs::create_symlink("/etc/shadow", scene.root() + "/home/link");
         ASSERT_EQ(::mkfifo((scene.root() + "/home/fifo").c_str(), 0600), 0);
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage home("/home", "tmpfs");
         home.mount.setCopyUp(true);
-        ASSERT_TRUE(mounts.add(home.mount));
+        ASSERT_TRUE(mounts.add(home.mount, os::Fd()));
         struct stat info {};
         ASSERT_EQ(::stat((scene.root() + "/home/sub/file").c_str(), &info), 0);
         EXPECT_EQ(info.st_mode & 07777, 04711U);
@@ -182,12 +182,12 @@ TEST(Mounts, ChangesAnExistingMount) {
     test::in_own_mount_namespace([] {
         Scene scene;
         Rootfs rootfs = scene.open();
-        Mounts mounts(rootfs, scene.sources());
+        Mounts mounts(rootfs);
         MountMessage data("/data", "tmpfs");
-        ASSERT_TRUE(mounts.add(data.mount));
+        ASSERT_TRUE(mounts.add(data.mount, os::Fd()));
         MountMessage again("/data", "none");
         again.mount.setFlags(MS_REMOUNT | MS_RDONLY);
-        ASSERT_TRUE(mounts.add(again.mount));
+        ASSERT_TRUE(mounts.add(again.mount, os::Fd()));
         EXPECT_FALSE(can_write(scene.root() + "/data/x"));
     });
 }

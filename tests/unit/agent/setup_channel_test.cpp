@@ -101,8 +101,14 @@ TEST_F(Channel, LetsTheProcessGoOn) {
     EXPECT_TRUE(SetupReporter(process_.get()).wait_for_start());
 }
 
+TEST_F(Channel, TellsThatIdsAreMapped) {
+    ASSERT_TRUE(agent_->tell_mapped());
+    EXPECT_TRUE(SetupReporter(process_.get()).wait_until_mapped());
+}
+
 TEST_F(Channel, EndsTheWaitWhenTheAgentGivesUp) {
     agent_ = nullptr;
+    EXPECT_FALSE(SetupReporter(process_.get()).wait_until_mapped());
     EXPECT_FALSE(SetupReporter(process_.get()).wait_for_start());
 }
 

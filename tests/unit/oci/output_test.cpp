@@ -154,11 +154,12 @@ TEST(features, are_what_the_parser_takes) {
     EXPECT_EQ(json["ociVersionMax"], spec_version);
     EXPECT_EQ(json["hooks"].size(), is_honoured("hooks.prestart") ? 6U : 0U);
     EXPECT_EQ(json["mountOptions"].size(), 60U);
-    EXPECT_EQ(json["linux"]["namespaces"], Json({"cgroup", "ipc", "mount", "network", "pid", "time", "uts"}));
+    EXPECT_EQ(json["linux"]["namespaces"],
+              Json({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}));
     EXPECT_EQ(json["linux"]["capabilities"][0], "CAP_CHOWN");
     EXPECT_EQ(json["linux"]["capabilities"].size(), 41U);
     EXPECT_EQ(json["linux"]["seccomp"]["actions"].size(), 8U);
-    EXPECT_EQ(json["linux"]["mountExtensions"]["idmap"]["enabled"], false);
+    EXPECT_EQ(json["linux"]["mountExtensions"]["idmap"]["enabled"], true);
     EXPECT_EQ(features_json().back(), '\n');
 }
 

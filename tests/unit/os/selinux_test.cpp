@@ -15,7 +15,7 @@ class LabelOfNextExecTest : public testing::Test {
 protected:
     void SetUp() override {
         std::filesystem::create_directories(proc() + "/thread-self/attr");
-        std::ofstream(attribute());
+        std::ofstream created(attribute());
     }
     void set_filesystems(const std::string& text) { std::ofstream(proc() + "/filesystems") << text; }
     std::string proc() const { return folder_.path(); }

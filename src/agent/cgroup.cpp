@@ -249,7 +249,12 @@ Result<void> Cgroup::update(protocol::Resources::Reader resources) {
 Result<os::Fd> Cgroup::open_below(const std::string& path) const {
     size_t begin = path.find_first_not_of('/');
     std::string relative = begin == std::string::npos ? "." : path.substr(begin);
-    return open_beneath(folder_.get(), relative, O_RDONLY | O_DIRECTORY).context("cgroup " + path);
+    Result<os::Fd> folder = open_beneath(folder_.get(), relative, O_RDONLY | O_DIRECTORY);
+    if (folder || (folder.error().errno_value() != EXDEV && folder.error().errno_value() != ENOENT))
+        return std::move(folder).context("cgroup " + path);
+    if (folder.error().errno_value() == EXDEV) // runc's words
+        return Error(ErrorKind::invalid_argument, path + " is not a sub cgroup path");
+    return Error(ErrorKind::invalid_argument, "the container has no cgroup " + path);
 }
 
 Result<std::vector<pid_t>> Cgroup::processes() const {

@@ -209,9 +209,13 @@ kj::Promise<Result<pid_t>> Containers::exec(const std::string& id, const std::st
         if (!is_up(*container))
             return Error(ErrorKind::wrong_state, "container `" + id + "` is not running");
         RUNVM_ASSIGN(os::Fd cgroup_fd, container->cgroup->open_below(cgroup));
-        ContainerToJoin join{container->init->pidfd.get(), container->init->pid,
-                             container->namespaces,        container->personality,
-                             container->session_keyring,   container->id_mappings};
+        ContainerToJoin join{container->init->pidfd.get(),
+                             container->init->pid,
+                             container->namespaces,
+                             container->personality,
+                             container->session_keyring,
+                             container->id_mappings,
+                             cgroup.empty()};
         RUNVM_ASSIGN(Launched launched, launcher_.launch_exec(join, process, cgroup_fd.get()));
         return std::pair(container, std::move(launched));
     };

@@ -124,7 +124,7 @@ Result<CloneResult> Launcher::clone_into(const ContainerToJoin& container, int c
     if (has_pid_namespace)
         RUNVM_TRY(join_namespaces(container.init_pidfd, CLONE_NEWPID, "the container's processes"));
     Result<CloneResult> clone = clone_process(0, cgroup);
-    if (!clone && clone.error().errno_value() == EBUSY) {
+    if (!clone && clone.error().errno_value() == EBUSY && container.may_follow_init) {
         if (Result<os::Fd> other = cgroup_of(container.init_pid))
             clone = clone_process(0, other->get());
     }

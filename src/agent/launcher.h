@@ -33,6 +33,8 @@ struct ContainerToJoin {
     uint64_t personality = 0;
     std::string session_keyring;
     os::IdMappings id_mappings; ///< of its user namespace; empty: it has none
+    /// The process may be put where the container's own one is, if nothing can be put into the asked cgroup.
+    bool may_follow_init = false;
 };
 
 class Launcher {

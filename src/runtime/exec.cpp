@@ -100,7 +100,18 @@ Result<void> Execution::plan() {
     return check_console_socket(plan_.terminal, options_.detach, options_.console_socket);
 }
 
+// runc takes CONTROLLER:PATH for cgroup v1, which the guest does not have.
+Result<void> check_cgroup(const std::string& cgroup) {
+    if (cgroup.find(':') == std::string::npos)
+        return {};
+    return Error(
+        ErrorKind::invalid_argument,
+        "invalid --cgroup argument: " + cgroup +
+            ": the guest has cgroup v2, whose one tree has no controllers to choose; give the path alone");
+}
+
 Result<void> Execution::begin() {
+    RUNVM_TRY(check_cgroup(options_.cgroup));
     RUNVM_ASSIGN(container_, load_running(context_, options_));
     RUNVM_TRY(plan());
     RUNVM_TRY(check_streams(plan_.terminal, options_.preserve_fds));

@@ -214,6 +214,36 @@ setup_file() {
     assert_equal "$(cat "$BUNDLE/stdout")" ""
 }
 
+@test "exec: --cgroup" {
+    only_runvm "the guest has cgroup v2"
+    bundle sh -c "$FOREVER"
+    edit '(.mounts[] | select(.type == "cgroup").options) -= ["ro"]'
+    run_detached "$ID"
+    local own=/proc/self/cgroup path
+    assert_equal "$(runtime exec --cgroup / "$ID" cat $own)" 0::/
+    capture runtime exec --cgroup .. "$ID" cat $own
+    assert_status 255
+    assert_stderr_contains ".. is not a sub cgroup path"
+    capture runtime exec --cgroup nonexistent "$ID" cat $own
+    assert_status 255
+    assert_stderr_contains "the container has no cgroup nonexistent"
+    capture runtime exec --cgroup memory:sub "$ID" cat $own
+    assert_status 255
+    assert_stderr_contains "invalid --cgroup argument: memory:sub"
+    runtime exec "$ID" mkdir /sys/fs/cgroup/sub
+    for path in sub /sub; do assert_equal "$(runtime exec --cgroup $path "$ID" cat $own)" 0::/sub; done
+    # Once the container's processes have moved and a controller is on, nothing can be put beside the cgroups below: an exec
+    # follows them, unless it names a place.
+    # shellcheck disable=SC2016
+    runtime exec "$ID" sh -ec 'cd /sys/fs/cgroup
+        for pid in $(cat cgroup.procs); do echo $pid >sub/cgroup.procs 2>/dev/null || true; done
+        echo +memory >cgroup.subtree_control'
+    assert_equal "$(runtime exec "$ID" cat $own)" 0::/sub
+    capture runtime exec --cgroup / "$ID" true
+    assert_status 255
+    assert_equal "$(runtime exec --cgroup sub "$ID" cat $own)" 0::/sub
+}
+
 @test "exec: is fast" {
     # Not a figure (those are bench/'s): it must not boot anything.
     local begin end

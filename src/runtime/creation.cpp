@@ -42,8 +42,9 @@ void fill_start_hooks(const std::vector<oci::Hook>& hooks, protocol::Container::
 }
 
 // A new UTS namespace of the host has the names of the one it is made from: under runc the container sees
-// those.
-void take_missing_names(protocol::Container::Builder container) {
+// those. A sysctl counts more: it is set after the name, but in a user namespace the agent has to set it
+// before.
+void take_names(protocol::Container::Builder container) {
     utsname host{};
     if (::uname(&host) != 0)
         return;
@@ -51,6 +52,9 @@ void take_missing_names(protocol::Container::Builder container) {
         container.setHostname(host.nodename);
     if (container.getDomainname().size() == 0)
         container.setDomainname(host.domainname);
+    for (auto sysctl : container.getSysctl())
+        if (sysctl.getKey() == "kernel/domainname")
+            container.setDomainname(sysctl.asReader().getValue());
 }
 
 } // namespace
@@ -121,7 +125,7 @@ Result<void> Creation::read_bundle() {
     RUNVM_ASSIGN(plan_, oci::plan_container(text, path, bundle, container));
     RUNVM_TRY(check_id_mapped_shares(plan_.shares));
     RUNVM_ASSIGN(context_.config, config::with_annotations(std::move(context_.config), plan_.annotations));
-    take_missing_names(container);
+    take_names(container);
     if (!options_.no_new_keyring)
         container.setSessionKeyring("_ses." + options_.id); // runc's name, standard_init_linux.go
 

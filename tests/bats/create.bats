@@ -198,14 +198,4 @@ load lib/common
     assert_stdout 1.150.299.300
 }
 
-@test "create: a field that is not honoured is refused by name" {
-    only_runvm
-    bundle true
-    edit '.linux.intelRdt = {closID: "a"}'
-    capture runtime create --bundle "$BUNDLE" "$ID"
-    assert_status 1
-    assert_stderr_contains intelRdt
-    assert_gone "$ID"
-}
-
 @test "no leak" { assert_no_leak; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The root filesystem and bind mounts.
+# The root filesystem. Bind mounts are in mounts.bats.
 
 load lib/common
 
@@ -37,37 +37,6 @@ load lib/common
     mv "$BUNDLE/rootfs/go.new" "$BUNDLE/rootfs/go"
     wait_status "$ID" stopped
     assert_equal "$(tail -1 "$BUNDLE/stdout")" went
-}
-
-@test "rootfs: binds of folders and files, read-only and not" {
-    mkdir -p "$FILE_DIR/source/sub"
-    echo data >"$FILE_DIR/source/sub/file"
-    bundle sh -c 'cat /in/sub/file /etc/single; echo w >/in/written; (echo w >/ro/written) 2>/dev/null || echo read-only'
-    own_rootfs
-    edit '.mounts += [
-        {destination: "/in", type: "bind", source: $source, options: ["rbind", "rw"]},
-        {destination: "/ro", type: "bind", source: $source, options: ["bind", "ro"]},
-        {destination: "/etc/single", type: "bind", source: ($source + "/sub/file"), options: ["bind", "ro"]}]' \
-        --arg source "$FILE_DIR/source"
-    capture runtime run --bundle "$BUNDLE" "$ID"
-    assert_success
-    assert_stdout $'data\ndata\nread-only'
-    assert_equal "$(cat "$FILE_DIR/source/written")" w
-    rm -r "$FILE_DIR/source"
-}
-
-@test "rootfs: a bind source relative to the bundle, and one that is not there" {
-    bundle cat /in/file
-    own_rootfs
-    mkdir "$BUNDLE/data"
-    echo relative >"$BUNDLE/data/file"
-    edit '.mounts += [{destination: "/in", type: "bind", source: "data", options: ["bind"]}]'
-    (cd / && capture runtime run --bundle "$BUNDLE" "$ID" && assert_stdout relative)
-    edit '.mounts[-1].source = "/no/such/source"'
-    capture runtime create --bundle "$BUNDLE" "$ID"
-    assert_status 1
-    assert_stderr_contains /no/such/source
-    assert_gone "$ID"
 }
 
 @test "rootfs: a symlink in it does not lead out" {

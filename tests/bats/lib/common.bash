@@ -4,7 +4,7 @@
 
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 
-for part in assert bundle containers leaks processes programs; do
+for part in assert bundle containers leaks processes programs refusals; do
     # shellcheck disable=SC1090
     source "$REPOSITORY/tests/bats/lib/$part.bash"
 done

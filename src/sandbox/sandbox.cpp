@@ -45,7 +45,7 @@ Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
     if (config.getAgentTimeoutMs() > 0)
         agent_timeout_ms_ = config.getAgentTimeoutMs();
     log_level_ = config.getLogLevel().cStr();
-    sizing_.read(config);
+    RUNVM_TRY(sizing_.read(config));
     set_state(State::BOOTING);
 
     auto begin = timer_.now();

@@ -145,7 +145,7 @@ private:
     bool may_suspend() const;
     void suspension_changed(bool suspended, Result<void> result);
     struct Sizing {
-        void read(protocol::SandboxConfig::Reader config);
+        Result<void> read(protocol::SandboxConfig::Reader config);
         vm::MachineSize boot;
         vm::MachineSize basis; ///< what containers without limits get
         vm::MachineSize largest;

@@ -6,12 +6,23 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
 
 namespace runvm::sandbox {
 
 namespace {
 
 constexpr uint32_t answer_ms = 5000;
+// What 52 bits of a physical address reach (x86-64, Intel SDM 3A, 4.1.4): no sum of sizes overflows.
+constexpr uint64_t most_memory_mib = uint64_t{1} << 32U;
+
+Result<void> check_memory(const char* key, uint64_t memory_mib) {
+    if (memory_mib <= most_memory_mib)
+        return {};
+    return Error(ErrorKind::invalid_argument, "the sandbox's " + std::string(key) + " is " +
+                                                  std::to_string(memory_mib) + " MiB; at most " +
+                                                  std::to_string(most_memory_mib) + " are possible");
+}
 
 uint64_t round_up(uint64_t value, uint64_t step) {
     return (value + step - 1) / step * step;
@@ -24,13 +35,18 @@ vm::Demand read_demand(protocol::Resources::Reader resources) {
     return {demand.getCpus(), demand.getCpusetEnd(), demand.getMemoryBytes()};
 }
 
-void Sandbox::Sizing::read(protocol::SandboxConfig::Reader config) {
+Result<void> Sandbox::Sizing::read(protocol::SandboxConfig::Reader config) {
+    RUNVM_TRY(check_memory("memoryMib", config.getMemoryMib()));
+    RUNVM_TRY(check_memory("maxMemoryMib", config.getMaxMemoryMib()));
+    RUNVM_TRY(check_memory("memoryStepMib", config.getMemoryStepMib()));
+    RUNVM_TRY(check_memory("defaultMemoryMib", config.getDefaultMemoryMib()));
     boot = {config.getVcpus(), config.getMemoryMib()};
     basis = {config.getDefaultVcpus(), config.getDefaultMemoryMib()};
     largest = {config.getMaxVcpus(),
                boot.memory_mib + vm::largest_growth_mib(boot.memory_mib, config.getMaxMemoryMib())};
     step_mib = round_up(std::max<uint64_t>(config.getMemoryStepMib(), 1), vm::growth_block_mib);
     now = boot;
+    return {};
 }
 
 vm::MachineSize Sandbox::wanted_size() const {

@@ -43,6 +43,10 @@ public:
         capnp::MallocMessageBuilder message;
         auto config = message.initRoot<protocol::SandboxConfig>();
         config.setSandboxId("s");
+        config.setVcpus(1);
+        config.setMaxVcpus(4);
+        config.setMemoryMib(256);
+        config.setMaxMemoryMib(4096);
         require(static_cast<bool>(sandbox_.boot(config)), "the first boot is accepted");
         while (!over_ && choices_.remaining_bytes() > 0) {
             act();
@@ -149,10 +153,48 @@ private:
         case 13:
             end_or_pause();
             break;
+        case 19:
+            use_resources(id);
+            break;
         default:
             machine_.guest->act();
             break;
         }
+    }
+
+    void use_resources(const std::string& id) {
+        switch (choices_.ConsumeIntegralInRange(0, 5)) {
+        case 0:
+            call(sandbox_.pause_container(id));
+            break;
+        case 1:
+            call(sandbox_.resume_container(id));
+            break;
+        case 2:
+            call(sandbox_.list_processes(id), [](kj::Own<sandbox::Processes>& processes) {
+                require(processes->get().getProcesses().size() <= protocol::MAX_PROCESS_INFOS,
+                        "processes are of a bounded number");
+            });
+            break;
+        case 3:
+            call(sandbox_.read_cgroup(id, {"memory.current", "pids.current"}), check_contents);
+            break;
+        default: {
+            capnp::MallocMessageBuilder message;
+            auto demand = message.initRoot<protocol::Resources>().initDemand();
+            demand.setCpus(choices_.ConsumeIntegralInRange<uint32_t>(0, 6));
+            demand.setMemoryBytes(choices_.ConsumeIntegralInRange<uint64_t>(0, 6000) << 20U);
+            call(sandbox_.update_container(id, message.getRoot<protocol::Resources>()));
+            break;
+        }
+        }
+    }
+
+    static void check_contents(const std::vector<std::string>& contents) {
+        constexpr size_t most_bytes = 64U << 10U;
+        require(contents.size() == 2, "there is an answer for each file that was asked for");
+        for (const std::string& content : contents)
+            require(content.size() <= most_bytes, "a cgroup file is of bounded size");
     }
 
     void end_or_pause() {
@@ -245,6 +287,15 @@ private:
                 return check_error(found.error());
             sandbox_.attach(**found);
             shims_.push_back(*found);
+        }));
+    }
+
+    template <class T, class Check>
+    void call(sandbox::Promised<T> promise, Check check) {
+        ++calls_under_way_;
+        tasks_.add(promise.then([this, check = std::move(check)](Result<T>&& answer) {
+            --calls_under_way_;
+            answer ? check(*answer) : check_error(answer.error());
         }));
     }
 

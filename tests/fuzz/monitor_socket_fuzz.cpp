@@ -60,8 +60,10 @@ public:
 
     void run() {
         constexpr int from_nothing = 1;
-        if (choices_.ConsumeIntegralInRange(0, 3) != from_nothing)
-            make_container();
+        constexpr int of_any_size = 2;
+        int start = choices_.ConsumeIntegralInRange(0, 3);
+        if (start != from_nothing)
+            make_container(start == of_any_size);
         machine_.never_boots = choices_.ConsumeIntegralInRange(0, 15) == 1;
         while (!over_ && choices_.remaining_bytes() > 0) {
             act();
@@ -76,15 +78,18 @@ private:
     void finish() {
         held_.clear();
         pass_time(longest_call);
-        for (const auto& client : clients_)
-            require(client->calls_under_way == 0 || !client->is_owed_answers() || waits_for_boot() || over_,
-                    "every call ends");
+        int awaiting_resume = 0;
         for (const auto& [id, record] : sandbox_.containers()) {
             require(static_cast<bool>(state::check_id(id)), "an id is a name");
             require(whole(*record.init) || waits_for_boot(), "no container stays half-made");
-            for (const auto& [exec_id, process] : record.execs)
-                require(whole(*process), "no exec stays half-made");
+            for (const auto& [exec_id, process] : record.execs) {
+                bool waits = process->awaits_resume && !process->ended();
+                require(!waits || record.paused, "an exec waits for a resume of a paused container only");
+                require(whole(*process) || waits, "no exec stays half-made");
+                awaiting_resume += waits ? 1 : 0;
+            }
         }
+        check_that_calls_ended(awaiting_resume);
         parameters_.close_other_ends();
         settle();
         check_that_it_serves(); // while there is a creator: the sandbox may end with it
@@ -98,6 +103,18 @@ private:
         machine_.die("the machine died");
         pass_time(longest_goodbye);
         require(over_, "the monitor leaves when its machine is over");
+    }
+
+    void check_that_calls_ended(int awaiting_resume) const {
+        if (over_ || waits_for_boot())
+            return;
+        for (const auto& client : clients_) {
+            if (!client->is_owed_answers())
+                continue;
+            require(client->calls_under_way == 0, "every call ends");
+            awaiting_resume -= client->execs_under_way;
+        }
+        require(awaiting_resume >= 0, "every exec ends, or waits for a resume");
     }
 
     /// A guest has a container until it was asked to delete it.
@@ -147,11 +164,16 @@ private:
     }
 
     /// What callers find most of the time.
-    void make_container() {
+    void make_container(bool of_any_size) {
         capnp::MallocMessageBuilder message;
         auto config = message.initRoot<protocol::SandboxConfig>();
         config.setSandboxId("a");
-        require(static_cast<bool>(sandbox_.boot(config)), "the first boot is accepted");
+        if (of_any_size)
+            parameters_.fill_sizes(config);
+        if (auto booted = sandbox_.boot(config); !booted) {
+            require(of_any_size, "the first boot is accepted");
+            return;
+        }
         tasks_.add(
             sandbox_
                 .create_container("a", message.getOrphanage().newOrphan<protocol::Container>().get(), {}, {})
@@ -272,10 +294,48 @@ private:
         case 4:
             machine_.die("the machine died early");
             break;
+        case 6:
+            change_resources();
+            break;
         default:
             script_.exit_value = choices_.ConsumeIntegral<uint8_t>();
             for (auto& [process, fulfiller] : script_.waiting)
                 fulfiller->fulfill();
+            break;
+        }
+    }
+
+    /// What comes of pausing, growing and asking for figures.
+    void change_resources() {
+        constexpr std::array<const char*, 7> calls = {"freeze",    "thaw",       "grow",    "updateContainer",
+                                                      "processes", "readCgroup", "setClock"};
+        const char* name = calls[choices_.ConsumeIntegralInRange<size_t>(0, calls.size() - 1)];
+        Error refused(ErrorKind::system, "the machine refuses");
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 0:
+            script_.errors.emplace(name, Error(ErrorKind::system, parameters_.text()));
+            break;
+        case 1:
+            script_.silent.insert(name);
+            break;
+        case 2:
+            machine_.resize_error = refused;
+            break;
+        case 3:
+            machine_.suspend_error = refused;
+            break;
+        case 4:
+            machine_.resume_error = refused;
+            break;
+        case 5:
+            script_.oom_kills = choices_.ConsumeIntegralInRange<uint64_t>(0, 100);
+            break;
+        case 6:
+            script_.processes = choices_.ConsumeIntegralInRange<unsigned>(0, 20000);
+            script_.process_name_bytes = choices_.ConsumeIntegralInRange<size_t>(0, 100);
+            break;
+        default:
+            script_.cgroup_files.assign(choices_.ConsumeIntegralInRange<size_t>(0, 70), parameters_.text());
             break;
         }
     }

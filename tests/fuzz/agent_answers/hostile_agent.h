@@ -30,6 +30,26 @@ public:
     kj::Promise<void> resize(ResizeContext context) override { return answer(context); }
     kj::Promise<void> forgetProcess(ForgetProcessContext context) override { return answer(context); }
     kj::Promise<void> deleteContainer(DeleteContainerContext context) override { return answer(context); }
+    kj::Promise<void> freeze(FreezeContext context) override { return answer(context); }
+    kj::Promise<void> updateContainer(UpdateContainerContext context) override { return answer(context); }
+    kj::Promise<void> grow(GrowContext context) override { return answer(context); }
+    kj::Promise<void> processes(ProcessesContext context) override {
+        write_processes(context);
+        return answer(context);
+    }
+    kj::Promise<void> readCgroup(ReadCgroupContext context) override {
+        write_contents(context);
+        return answer(context);
+    }
+    kj::Promise<void> setClock(SetClockContext context) override {
+        return unasked([this, context]() mutable { return answer(context); });
+    }
+    kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override {
+        return unasked([this, context]() mutable {
+            context.getResults().setKills(choices_.ConsumeIntegral<uint64_t>());
+            return answer(context);
+        });
+    }
     kj::Promise<void> powerOff(PowerOffContext) override { return kj::READY_NOW; }
     kj::Promise<void> wait(WaitContext context) override {
         return later().then([this, context]() mutable {
@@ -39,19 +59,32 @@ public:
     }
 
     /// One call that waits is answered.
-    void answer_one() {
-        if (waiting_.empty())
-            return;
-        size_t which = choices_.ConsumeIntegralInRange<size_t>(0, waiting_.size() - 1);
-        waiting_[which]->fulfill();
-        waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(which));
-    }
+    void answer_one() { answer_one(waiting_); }
+    /// One of those that the monitor makes by itself.
+    void answer_unasked() { answer_one(unasked_); }
 
 private:
-    kj::Promise<void> later() {
+    using Waiting = std::vector<kj::Own<kj::PromiseFulfiller<void>>>;
+
+    void answer_one(Waiting& waiting) {
+        if (waiting.empty())
+            return;
+        size_t which = choices_.ConsumeIntegralInRange<size_t>(0, waiting.size() - 1);
+        waiting[which]->fulfill();
+        waiting.erase(waiting.begin() + static_cast<ptrdiff_t>(which));
+    }
+
+    static kj::Promise<void> wait_in(Waiting& waiting) {
         auto pair = kj::newPromiseAndFulfiller<void>();
-        waiting_.push_back(kj::mv(pair.fulfiller));
+        waiting.push_back(kj::mv(pair.fulfiller));
         return kj::mv(pair.promise);
+    }
+
+    kj::Promise<void> later() { return wait_in(waiting_); }
+
+    template <class Answer>
+    kj::Promise<void> unasked(Answer answer) {
+        return wait_in(unasked_).then(kj::mv(answer));
     }
 
     template <class Context>
@@ -109,8 +142,32 @@ private:
         }
     }
 
+    void write_processes(ProcessesContext context) {
+        constexpr uint32_t too_many = protocol::MAX_PROCESS_INFOS + 1;
+        auto wanted = choices_.ConsumeIntegralInRange<uint32_t>(0, 16);
+        auto list = context.getResults().initProcesses(wanted < 16 ? wanted : too_many);
+        context.getResults().setMemoryBytes(choices_.ConsumeIntegral<uint64_t>());
+        std::string name = text();
+        for (auto process : list) {
+            process.setPid(choices_.ConsumeIntegral<uint32_t>());
+            process.setName(name);
+            process.setCommandLine(name);
+            if (choices_.remaining_bytes() == 0)
+                return;
+        }
+    }
+
+    void write_contents(ReadCgroupContext context) {
+        constexpr size_t large = 65537;
+        auto contents = context.getResults().initContents(choices_.ConsumeIntegralInRange<uint32_t>(0, 4));
+        for (unsigned i = 0; i < contents.size(); ++i)
+            contents.set(i,
+                         choices_.ConsumeBool() ? text() : std::string(large - choices_.ConsumeBool(), 'x'));
+    }
+
     FuzzedDataProvider& choices_;
-    std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_;
+    Waiting waiting_;
+    Waiting unasked_;
 };
 
 } // namespace runvm::fuzz

@@ -56,9 +56,12 @@ public:
     void act() {
         switch (choices_.ConsumeIntegralInRange(0, 9)) {
         case 0:
-        case 1:
             if (agent_ != nullptr)
                 agent_->answer_one();
+            break;
+        case 1:
+            if (agent_ != nullptr)
+                agent_->answer_unasked();
             break;
         case 2:
             send(control_fd_,

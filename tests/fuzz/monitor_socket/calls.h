@@ -37,6 +37,7 @@ public:
             auto config = request.initConfig();
             config.setSandboxId(parameters_.text());
             config.setAgentTimeoutMs(choices_.ConsumeIntegralInRange<uint32_t>(0, 30000));
+            parameters_.fill_sizes(config);
             auto call = request.send();
             client.sandbox = call.getSandbox();
             send(client, kj::mv(call));
@@ -80,8 +81,12 @@ private:
     }
 
     static void add(Client& client, kj::Promise<void> call) {
-        ++client.calls_under_way;
-        client.calls.add(call.attach(kj::defer([&client] { --client.calls_under_way; })));
+        add(client, client.calls_under_way, kj::mv(call));
+    }
+
+    static void add(Client& client, int& under_way, kj::Promise<void> call) {
+        ++under_way;
+        client.calls.add(call.attach(kj::defer([&under_way] { --under_way; })));
     }
 
     /// A call that waits for something that need not come.
@@ -159,7 +164,7 @@ private:
             descriptors.setId(request.getId());
             descriptors.setExecId(request.getExecId());
             send(client, descriptors.send(), offer);
-            return send(client, request.send());
+            return add(client, client.execs_under_way, request.send().ignoreResult());
         }
         case 11: {
             auto request = sandbox.waitProcessRequest();
@@ -178,6 +183,8 @@ private:
             client.process = call.getProcess();
             return send(client, kj::mv(call));
         }
+        case 18:
+            return call_resources(client, sandbox);
         default: {
             auto request = sandbox.createContainerRequest();
             request.initContainer().initProcess().setCwd(parameters_.text());
@@ -189,6 +196,35 @@ private:
             descriptors.setId(request.getId());
             send(client, descriptors.send(), offer);
             return send(client, request.send());
+        }
+        }
+    }
+
+    /// What a container may use, and whether it runs.
+    void call_resources(Client& client, protocol::Sandbox::Client& sandbox) {
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 0:
+            return send_with_id(client, sandbox.pauseContainerRequest());
+        case 1:
+            return send_with_id(client, sandbox.resumeContainerRequest());
+        case 2:
+            return send_with_id(client, sandbox.listProcessesRequest());
+        case 3: {
+            auto request = sandbox.readCgroupRequest();
+            auto names = request.initNames(parameters_.count());
+            for (unsigned i = 0; i < names.size() && choices_.remaining_bytes() > 0; ++i)
+                names.set(i, parameters_.text());
+            return send_with_id(client, kj::mv(request));
+        }
+        case 4: {
+            auto request = sandbox.createContainerRequest();
+            parameters_.fill(request.initContainer().initResources());
+            return send_with_id(client, kj::mv(request));
+        }
+        default: {
+            auto request = sandbox.updateContainerRequest();
+            parameters_.fill(request.initResources());
+            return send_with_id(client, kj::mv(request));
         }
         }
     }

@@ -69,6 +69,7 @@ struct Client final : private kj::TaskSet::ErrorHandler {
     bool is_owed_answers() const { return !messages.changed(); }
 
     int calls_under_way = 0; ///< of those that end by themselves
+    int execs_under_way = 0; ///< they may wait for their container's resume
     kj::TaskSet calls{*this};
     kj::Own<kj::AsyncCapabilityStream> stream;
     MangledMessages messages;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -105,6 +107,46 @@ public:
         constexpr uint32_t too_many = 5000;
         auto wanted = choices_.ConsumeIntegralInRange<uint32_t>(0, 32);
         return wanted < 32 ? wanted / 8 : too_many;
+    }
+
+    /// A machine's size, or a container's.
+    template <class Number>
+    Number size() {
+        switch (choices_.ConsumeIntegralInRange(0, 7)) {
+        case 0:
+            return 0;
+        case 1:
+            return std::numeric_limits<Number>::max();
+        case 2:
+            return choices_.ConsumeIntegral<Number>();
+        case 3: // one bit, or all below it
+            return (Number{1} << choices_.ConsumeIntegralInRange<unsigned>(0, sizeof(Number) * 8 - 1)) -
+                   (choices_.ConsumeBool() ? 1 : 0);
+        default:
+            return choices_.ConsumeIntegralInRange<Number>(0, 4096);
+        }
+    }
+
+    void fill_sizes(protocol::SandboxConfig::Builder config) {
+        config.setVcpus(size<uint32_t>());
+        config.setMemoryMib(size<uint64_t>());
+        config.setMaxVcpus(size<uint32_t>());
+        config.setMaxMemoryMib(size<uint64_t>());
+        config.setMemoryStepMib(size<uint64_t>());
+        config.setDefaultVcpus(size<uint32_t>());
+        config.setDefaultMemoryMib(size<uint64_t>());
+    }
+
+    void fill(protocol::Resources::Builder resources) {
+        auto demand = resources.initDemand();
+        demand.setCpus(size<uint32_t>());
+        demand.setCpusetEnd(size<uint32_t>());
+        demand.setMemoryBytes(choices_.ConsumeBool() ? size<uint64_t>() : size<uint64_t>() << 20U);
+        auto files = resources.initFiles(choices_.ConsumeIntegralInRange<uint32_t>(0, 2));
+        for (auto file : files) {
+            file.setName(text());
+            file.setValue(text());
+        }
     }
 
     void close_other_ends() { other_ends_.clear(); }

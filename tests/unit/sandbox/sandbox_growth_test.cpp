@@ -65,6 +65,28 @@ TEST_F(SandboxGrowthTest, GrowsBeforeTheLimitAndShrinksAfterIt) {
     EXPECT_THAT(resizes(), ElementsAre("resize 2 +0"));
 }
 
+TEST_F(SandboxGrowthTest, SizesBeyondAnyMachineAreRefused) {
+    using Config = protocol::SandboxConfig::Builder;
+    constexpr uint64_t too_much_mib = (uint64_t{1} << 32U) + 1;
+    const std::vector<std::pair<const char*, void (*)(Config)>> setters = {
+        {"memoryMib", [](Config config) { config.setMemoryMib(too_much_mib); }},
+        {"maxMemoryMib", [](Config config) { config.setMaxMemoryMib(too_much_mib); }},
+        {"memoryStepMib", [](Config config) { config.setMemoryStepMib(UINT64_MAX); }},
+        {"defaultMemoryMib", [](Config config) { config.setDefaultMemoryMib(UINT64_MAX); }},
+    };
+    for (const auto& [key, set] : setters) {
+        capnp::MallocMessageBuilder message;
+        auto config = message.initRoot<protocol::SandboxConfig>();
+        config.setSandboxId("c1");
+        set(config);
+        auto booted = sandbox.boot(config);
+        ASSERT_FALSE(booted) << key;
+        EXPECT_EQ(booted.error().kind(), ErrorKind::invalid_argument);
+        EXPECT_THAT(booted.error().message(), HasSubstr(std::string("sandbox's ") + key + " is "));
+    }
+    boot_machine();
+}
+
 TEST_F(SandboxGrowthTest, HasRoomForAllContainers) {
     boot_machine();
     create("c1");

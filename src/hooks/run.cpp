@@ -1,5 +1,6 @@
 #include "hooks/run.h"
 
+#include "hooks/failure.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -13,16 +14,12 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 
 namespace runvm::hooks {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Of what a hook writes, for the error's text.
-constexpr size_t max_output_bytes = 16384;
 
 // A file and not a pipe: a hook need not read it.
 Result<os::Fd> make_input(const std::string& text) {
@@ -53,23 +50,16 @@ public:
         std::array<char, 4096> piece;
         ssize_t count;
         while ((count = ::read(reader_.get(), piece.data(), piece.size())) > 0)
-            text_.append(piece.data(), std::min(static_cast<size_t>(count), max_output_bytes - text_.size()));
+            kept_.append({piece.data(), static_cast<size_t>(count)});
         if (count == 0)
             reader_.reset();
     }
-    const std::string& text() const { return text_; }
+    const KeptOutput& kept() const { return kept_; }
 
 private:
     os::Fd reader_;
-    std::string text_;
+    KeptOutput kept_;
 };
-
-// "exit status 1", "signal: killed": Go's words (os.ProcessState).
-std::string how_it_ended(const os::ExitStatus& status) {
-    if (status.signal != 0)
-        return std::string("signal: ") + ::strsignal(status.signal);
-    return "exit status " + std::to_string(status.code);
-}
 
 class HookRun {
 public:
@@ -91,8 +81,7 @@ public:
         out_.read();
         err_.read();
         if (status && status->shell_code() != 0)
-            return Error(ErrorKind::invalid_argument,
-                         how_it_ended(*status) + ", stdout: " + out_.text() + ", stderr: " + err_.text());
+            return failure(*status, out_.kept(), err_.kept());
         return {};
     }
 

@@ -54,7 +54,7 @@ TEST_F(HooksTest, TheFirstThatFailsIsTheLast) {
 }
 
 TEST_F(HooksTest, SaysWhatKilledOne) {
-    EXPECT_THAT(error_of(shell("kill -TERM $$")), HasSubstr("signal: Terminated"));
+    EXPECT_THAT(error_of(shell("kill -TERM $$")), HasSubstr("signal: terminated"));
 }
 
 TEST_F(HooksTest, WhatCannotBeExecutedIsNamed) {

@@ -1,6 +1,7 @@
 #include "agent/accounts.h"
 
 #include "core/number.h"
+#include "core/take_until.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -17,13 +18,6 @@ constexpr uint64_t max_file_bytes = 1U << 20U;
 constexpr size_t max_groups = 65536; // NGROUPS_MAX
 constexpr size_t passwd_fields = 6;  // without the shell
 constexpr size_t group_fields = 4;
-
-std::string_view take_until(std::string_view& rest, char end) {
-    size_t at = rest.find(end);
-    std::string_view taken = rest.substr(0, at);
-    rest.remove_prefix(at == std::string_view::npos ? rest.size() : at + 1);
-    return taken;
-}
 
 /// Calls `visit` with the fields of each line that has so many, until it returns true.
 template <size_t Fields, class Visit>

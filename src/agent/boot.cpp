@@ -5,6 +5,7 @@
 #include "agent/kernel_options.h"
 #include "agent/shared_folder.h"
 #include "agent/syscalls.h"
+#include "core/take_until.h"
 #include "os/file.h"
 #include "os/loopback.h"
 
@@ -17,7 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -31,7 +31,6 @@ namespace {
 
 constexpr const char* modules_file = "/etc/runvm/modules";
 constexpr const char* modules_on_demand_file = "/etc/runvm/modules-on-demand";
-constexpr const char* kept_modules = "/run/runvm/modules";
 constexpr const char* secret_file = "/etc/runvm/secret";
 constexpr const char* new_root = "/newroot";
 constexpr const char* guest_hostname = "runvm";
@@ -78,43 +77,20 @@ Result<std::vector<std::string>> listed_modules(int initial_root, const char* li
     if (!file)
         return file.error().errno_value() == ENOENT ? Result(paths) : std::move(file).error();
     RUNVM_ASSIGN(std::string list, os::read_fd(file->get(), list_file));
-    size_t begin = 0;
-    while (begin < list.size()) {
-        size_t end = std::min(list.find('\n', begin), list.size());
-        if (end > begin)
-            paths.push_back(list.substr(begin, end - begin));
-        begin = end + 1;
-    }
+    for (std::string_view rest = list; !rest.empty();)
+        if (std::string_view line = take_until(rest, '\n'); !line.empty())
+            paths.emplace_back(line);
     return paths;
 }
 
-/// In the initial RAM disk, whose pages are the guest's memory.
-void unlink_module(int initial_root, const std::string& path) {
-    ::unlinkat(initial_root, path.c_str() + path.find_first_not_of('/'), 0);
-}
-
-/// Loads what the initial RAM disk lists, less what this channel does not need, and deletes it there.
+/// Loads what the initial RAM disk lists, less what this channel does not need, and deletes it there: its
+/// pages are the guest's memory.
 Result<void> load_modules(int initial_root, bool uses_vsock) {
     RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_file));
     for (const std::string& path : paths) {
         if (uses_vsock || path.find("vsock") == std::string::npos)
             RUNVM_TRY(load_module(initial_root, path));
-        unlink_module(initial_root, path);
-    }
-    return {};
-}
-
-/// Moves the modules that are loaded later, if at all, to where they can be found then.
-Result<void> keep_modules_on_demand(int initial_root) {
-    RUNVM_TRY(make_folder(kept_modules));
-    RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_on_demand_file));
-    for (const std::string& path : paths) {
-        RUNVM_ASSIGN(os::Fd from, open_in_root(initial_root, path, O_RDONLY));
-        std::string kept = std::string(kept_modules) + path.substr(path.rfind('/'));
-        RUNVM_ASSIGN(os::Fd to, os::open_file(kept, O_WRONLY | O_CREAT | O_EXCL, 0600));
-        RUNVM_ASSIGN(std::string module, os::read_fd(from.get(), path));
-        RUNVM_TRY(os::write_all(to.get(), module, kept));
-        unlink_module(initial_root, path);
+        ::unlinkat(initial_root, path.c_str() + path.find_first_not_of('/'), 0);
     }
     return {};
 }
@@ -161,7 +137,7 @@ Result<void> mount_kernel_filesystems() {
 
 } // namespace
 
-Result<KernelOptions> boot_guest() {
+Result<BootedGuest> boot_guest() {
     // A container's root must not read the agent's memory while an exec is on its way into the container.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
@@ -172,7 +148,6 @@ Result<KernelOptions> boot_guest() {
     KernelOptions options = parse_kernel_options(command_line);
     RUNVM_ASSIGN(options["secret"], take_secret(initial_root.get()));
     RUNVM_TRY(load_modules(initial_root.get(), options["channel"] == "vsock"));
-    RUNVM_TRY(keep_modules_on_demand(initial_root.get()));
     RUNVM_TRY(os::bring_loopback_up());
     if (::sethostname(guest_hostname, std::strlen(guest_hostname)) != 0)
         return system_error("set the hostname");
@@ -180,16 +155,15 @@ Result<KernelOptions> boot_guest() {
     if (::setrlimit(RLIMIT_NOFILE, &files) != 0)
         return system_error("raise the limit of open files");
     RUNVM_TRY(Cgroup::prepare_parent());
-    return options;
+    return BootedGuest{std::move(options), std::move(initial_root)};
 }
 
-Result<void> load_module_on_demand(const std::string& name) {
-    Result<os::Fd> folder = os::open_file(kept_modules, O_RDONLY | O_DIRECTORY);
-    if (!folder)
-        return std::move(folder).error();
-    Result<void> loaded = load_module(folder->get(), name + ".ko");
-    // Built in: the image has none.
-    return !loaded && loaded.error().errno_value() == ENOENT ? Result<void>() : loaded;
+Result<void> load_module_on_demand(int initial_root, const std::string& name) {
+    RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_on_demand_file));
+    for (const std::string& path : paths)
+        if (path.ends_with("/" + name + ".ko"))
+            return load_module(initial_root, path);
+    return {};
 }
 
 void power_off() {

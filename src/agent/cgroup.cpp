@@ -3,13 +3,13 @@
 #include "agent/device_filter.h"
 #include "agent/syscalls.h"
 #include "core/number.h"
+#include "core/take_until.h"
 #include "os/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <string_view>
@@ -104,18 +104,13 @@ bool valid_file_name(const std::string& name) {
 } // namespace
 
 uint64_t keyed_value(const std::string& text, const std::string& key) {
-    size_t begin = 0;
-    while (begin < text.size()) {
-        size_t end = text.find('\n', begin);
-        if (end == std::string::npos)
-            end = text.size();
-        if (end - begin > key.size() && text.compare(begin, key.size(), key) == 0 &&
-            text[begin + key.size()] == ' ') {
-            uint64_t value = 0;
-            std::from_chars(text.data() + begin + key.size() + 1, text.data() + end, value);
-            return value;
-        }
-        begin = end + 1;
+    for (std::string_view rest = text; !rest.empty();) {
+        std::string_view line = take_until(rest, '\n');
+        if (!line.starts_with(key + " "))
+            continue;
+        uint64_t value = 0;
+        std::from_chars(line.data() + key.size() + 1, line.data() + line.size(), value);
+        return value;
     }
     return 0;
 }
@@ -156,11 +151,8 @@ Result<void> Cgroup::give_to(uid_t uid) const {
     RUNVM_ASSIGN(std::string files, os::read_file("/sys/kernel/cgroup/delegate"));
     if (::fchown(folder_.get(), uid, static_cast<gid_t>(-1)) != 0)
         return system_error("chown the cgroup");
-    size_t begin = 0;
-    while (begin < files.size()) {
-        size_t end = std::min(files.find('\n', begin), files.size());
-        std::string name = files.substr(begin, end - begin);
-        begin = end + 1;
+    for (std::string_view rest = files; !rest.empty();) {
+        std::string name(take_until(rest, '\n'));
         if (valid_file_name(name) &&
             ::fchownat(folder_.get(), name.c_str(), uid, static_cast<gid_t>(-1), AT_SYMLINK_NOFOLLOW) != 0 &&
             errno != ENOENT)

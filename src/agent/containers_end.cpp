@@ -4,6 +4,7 @@
 #include "agent/containers.h"
 #include "agent/syscalls.h"
 #include "os/file.h"
+#include "os/process.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -162,7 +163,7 @@ kj::Promise<Result<void>> Containers::take_down(ContainerPtr container) {
 /// In a process of its own, which a host that does not answer may keep; the last to hold the container's
 /// mounts.
 kj::Promise<bool> Containers::release_mounts(Container& container, kj::TimePoint deadline) {
-    Result<CloneResult> helper = clone_process(0, -1);
+    Result<os::Spawned> helper = os::clone_process(0);
     if (!helper) {
         log_line(helper.error().to_string());
         return false;

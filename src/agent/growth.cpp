@@ -2,6 +2,7 @@
 
 #include "agent/boot.h"
 #include "os/file.h"
+#include "os/memory.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,17 +20,8 @@ constexpr const char* cpus_folder = "/sys/devices/system/cpu";
 constexpr const char* auto_online_path = "/sys/devices/system/memory/auto_online_blocks";
 constexpr auto look_interval = 10 * kj::MILLISECONDS;
 
-uint64_t memory_bytes() {
-    return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 uint32_t cpus() {
     return static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN));
-}
-
-Result<void> write_file(const std::string& path, std::string_view text) {
-    RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_WRONLY));
-    return os::write_all(file.get(), text, path);
 }
 
 bool is_offline(const std::string& cpu) {
@@ -48,22 +40,23 @@ Result<void> bring_cpus_online() {
                       name.find_first_not_of("0123456789", 3) == std::string_view::npos;
         std::string cpu = std::string(cpus_folder) + "/" + entry->d_name;
         if (is_cpu && is_offline(cpu))
-            RUNVM_TRY(write_file(cpu + "/online", "1"));
+            RUNVM_TRY(os::write_into(cpu + "/online", "1"));
     }
     return {};
 }
 
 } // namespace
 
-Growth::Growth(kj::Timer& timer) : timer_(timer), memory_bytes_at_boot_(memory_bytes()) {}
+Growth::Growth(kj::Timer& timer, os::Fd initial_root)
+    : timer_(timer), initial_root_(std::move(initial_root)), memory_bytes_at_boot_(os::memory_bytes()) {}
 
 kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint32_t limit_ms) {
     constexpr uint64_t mib = 1024 * 1024;
     if (memory_mib > 0) {
         // Not to a zone of its own that the kernel may not use: the records of what comes next must fit in.
-        Result<void> ready = write_file(auto_online_path, "online_kernel");
+        Result<void> ready = os::write_into(auto_online_path, "online_kernel");
         if (ready)
-            ready = load_module_on_demand("virtio_mem");
+            ready = load_module_on_demand(initial_root_.get(), "virtio_mem");
         if (!ready)
             return std::move(ready).context("take memory into use");
     }
@@ -74,12 +67,12 @@ kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint
 kj::Promise<Result<void>> Growth::until(Wanted wanted, kj::TimePoint deadline) {
     if (auto online = bring_cpus_online(); !online)
         return std::move(online).context("take a cpu into use");
-    if (cpus() >= wanted.vcpus && memory_bytes() >= wanted.memory_bytes)
+    if (cpus() >= wanted.vcpus && os::memory_bytes() >= wanted.memory_bytes)
         return Result<void>();
     if (timer_.now() >= deadline)
         return Result<void>(Error(ErrorKind::timeout, "the guest has got " + std::to_string(cpus()) + " of " +
                                                           std::to_string(wanted.vcpus) + " cpus and " +
-                                                          std::to_string(memory_bytes()) + " of " +
+                                                          std::to_string(os::memory_bytes()) + " of " +
                                                           std::to_string(wanted.memory_bytes) +
                                                           " bytes of memory"));
     return timer_.afterDelay(look_interval).then([this, wanted, deadline] {

@@ -2,6 +2,7 @@
 // Takes into use what is plugged into the machine.
 
 #include "core/result.h"
+#include "os/fd.h"
 
 #include <kj/async.h>
 #include <kj/timer.h>
@@ -12,7 +13,7 @@ namespace runvm::agent {
 
 class Growth {
 public:
-    explicit Growth(kj::Timer& timer);
+    Growth(kj::Timer& timer, os::Fd initial_root);
 
     /// Returns when the guest has `vcpus` cpus, and `memory_mib` of memory on top of what it had when this
     /// was made; timeout after `limit_ms`.
@@ -26,6 +27,7 @@ private:
     kj::Promise<Result<void>> until(Wanted wanted, kj::TimePoint deadline);
 
     kj::Timer& timer_;
+    os::Fd initial_root_; ///< for the module
     uint64_t memory_bytes_at_boot_;
 };
 

@@ -38,15 +38,15 @@ Result<os::Fd> cgroup_of(pid_t pid) {
 
 /// A clone into these namespaces. A cgroup namespace is the child's own business (child.cpp); for a time
 /// namespace the agent sees to where its next child is born, and goes back.
-Result<CloneResult> clone_into_new(protocol::Container::Reader container, uint64_t namespaces, int cgroup) {
+Result<os::Spawned> clone_into_new(protocol::Container::Reader container, uint64_t namespaces, int cgroup) {
     uint64_t made_by_clone = namespaces & ~uint64_t{CLONE_NEWCGROUP | CLONE_NEWTIME};
     if ((namespaces & CLONE_NEWTIME) == 0)
-        return clone_process(made_by_clone, cgroup);
+        return os::clone_process(made_by_clone, cgroup);
     RUNVM_ASSIGN(os::Fd own_time, os::open_file("/proc/self/ns/time", O_RDONLY));
     Result<void> made =
         make_time_namespace_for_children(container.getMonotonicOffsetNs(), container.getBoottimeOffsetNs());
-    Result<CloneResult> clone =
-        made ? clone_process(made_by_clone, cgroup) : Result<CloneResult>(made.error());
+    Result<os::Spawned> clone =
+        made ? os::clone_process(made_by_clone, cgroup) : Result<os::Spawned>(made.error());
     bool is_child = clone && clone->pid == 0;
     if (!is_child && !join_namespaces(own_time.get(), CLONE_NEWTIME, "the agent's clocks"))
         std::abort(); // every later child would have the container's clocks
@@ -93,7 +93,7 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     MountSources sources{SharedFolder::of_container(id), cgroup.path(), devices_of(id), namespaces};
     RUNVM_ASSIGN(MountTrees trees, make_mount_trees(container, sources, id_mappings));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
-    RUNVM_ASSIGN(CloneResult clone, clone_into_new(container, namespaces, cgroup.fd()));
+    RUNVM_ASSIGN(os::Spawned clone, clone_into_new(container, namespaces, cgroup.fd()));
     if (clone.pid == 0) {
         ContainerChild child;
         child.container = container;
@@ -119,14 +119,14 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
 
 /// The agent enters the container's pid namespace for its next child, which costs one fork less than a child
 /// that joins it and forks again, and goes back.
-Result<CloneResult> Launcher::clone_into(const ContainerToJoin& container, int cgroup) {
+Result<os::Spawned> Launcher::clone_into(const ContainerToJoin& container, int cgroup) {
     bool has_pid_namespace = (container.namespaces & CLONE_NEWPID) != 0;
     if (has_pid_namespace)
         RUNVM_TRY(join_namespaces(container.init_pidfd, CLONE_NEWPID, "the container's processes"));
-    Result<CloneResult> clone = clone_process(0, cgroup);
+    Result<os::Spawned> clone = os::clone_process(0, cgroup);
     if (!clone && clone.error().errno_value() == EBUSY && container.may_follow_init) {
         if (Result<os::Fd> other = cgroup_of(container.init_pid))
-            clone = clone_process(0, other->get());
+            clone = os::clone_process(0, other->get());
     }
     bool is_child = clone && clone->pid == 0;
     // Every later child would be born in the wrong place: there is no way on.
@@ -141,7 +141,7 @@ Result<Launched> Launcher::launch_exec(const ContainerToJoin& container, protoco
     Launched launched;
     RUNVM_ASSIGN(launched.stdio, make_process_stdio(process, container.id_mappings));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
-    RUNVM_ASSIGN(CloneResult clone, clone_into(container, cgroup));
+    RUNVM_ASSIGN(os::Spawned clone, clone_into(container, cgroup));
     if (clone.pid == 0) {
         ExecChild child;
         child.process = process;

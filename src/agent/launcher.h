@@ -7,6 +7,7 @@
 #include "agent/syscalls.h"
 #include "core/result.h"
 #include "os/fd.h"
+#include "os/process.h"
 #include "os/user_namespace.h"
 #include "protocol/common.capnp.h"
 
@@ -60,7 +61,7 @@ private:
     Launcher(kj::UnixEventPort& event_port, os::Fd own_pid_namespace)
         : event_port_(event_port), own_pid_namespace_(std::move(own_pid_namespace)) {}
 
-    Result<CloneResult> clone_into(const ContainerToJoin& container, int cgroup);
+    Result<os::Spawned> clone_into(const ContainerToJoin& container, int cgroup);
 
     kj::UnixEventPort& event_port_;
     os::Fd own_pid_namespace_;

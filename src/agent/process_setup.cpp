@@ -108,8 +108,7 @@ Result<void> leave_agent() {
 Result<void> grant_privileges(pid_t pid, protocol::Process::Reader process) {
     if (process.getHasOomScoreAdj()) {
         std::string path = "/proc/" + (pid == 0 ? "self" : std::to_string(pid)) + "/oom_score_adj";
-        RUNVM_ASSIGN(os::Fd file, os::open_file(path, O_WRONLY));
-        RUNVM_TRY(os::write_all(file.get(), std::to_string(process.getOomScoreAdj()), path));
+        RUNVM_TRY(os::write_into(path, std::to_string(process.getOomScoreAdj())));
     }
     // Only raised: with low ones the set-up could not be done. set_limits brings them to what is asked for.
     for (auto limit : process.getRlimits()) {

@@ -2,6 +2,7 @@
 
 #include "agent/boot.h"
 #include "channel/rpc_error.h"
+#include "os/memory.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -132,8 +133,7 @@ kj::Promise<void> AgentService::processes(ProcessesContext context) {
     auto list = context.getResults().initProcesses(static_cast<unsigned>(processes->size()));
     for (unsigned i = 0; i < processes->size(); ++i)
         (*processes)[i].write(list[i]);
-    context.getResults().setMemoryBytes(static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                                        static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
+    context.getResults().setMemoryBytes(os::memory_bytes());
     return kj::READY_NOW;
 }
 

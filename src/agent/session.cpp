@@ -50,20 +50,21 @@ uint64_t boottime_ns() {
     return static_cast<uint64_t>(time.tv_sec) * ns_per_s + static_cast<uint64_t>(time.tv_nsec);
 }
 
-Result<void> serve_for_ever(uint64_t started_ns, const KernelOptions& kernel_options) {
+Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
     Reaper::prepare();
     kj::UnixEventPort event_port;
     kj::EventLoop loop(event_port);
     kj::WaitScope wait_scope(loop);
 
-    RUNVM_ASSIGN(kj::Own<PortSource> ports, open_ports(event_port, kernel_options));
+    RUNVM_ASSIGN(kj::Own<PortSource> ports, open_ports(event_port, guest.kernel_options));
     RUNVM_ASSIGN(Launcher launcher, Launcher::create(event_port));
     Containers containers(event_port, std::move(launcher));
     Reaper reaper(event_port, [&](pid_t pid, int status) { containers.child_ended(pid, status); });
     uint64_t ready_ns = boottime_ns();
     log_line("ready " + std::to_string(ready_ns / ns_per_ms) + " ms after the kernel's start, " +
              std::to_string((ready_ns - started_ns) / ns_per_ms) + " ms of them the agent's");
-    Sessions sessions(event_port, *ports, containers, ready_ns);
+    Growth growth(event_port.getTimer(), std::move(guest.initial_root));
+    Sessions sessions(event_port, *ports, containers, growth, ready_ns);
     reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
     return Error(ErrorKind::internal, "the event loop has ended");
 }
@@ -91,10 +92,10 @@ kj::Promise<void> Sessions::serve(SessionPorts ports) {
 void run_agent() {
     uint64_t started_ns = boottime_ns();
     try {
-        Result<KernelOptions> kernel_options = boot_guest();
-        if (!kernel_options)
-            give_up(kernel_options.error().to_string());
-        Result<void> ended = serve_for_ever(started_ns, *kernel_options);
+        Result<BootedGuest> guest = boot_guest();
+        if (!guest)
+            give_up(guest.error().to_string());
+        Result<void> ended = serve_for_ever(started_ns, std::move(*guest));
         give_up(ended.error().to_string());
     } catch (const kj::Exception& exception) {
         give_up(kj::str(exception).cStr());

@@ -13,8 +13,9 @@ namespace runvm::agent {
 
 class Sessions {
 public:
-    Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, uint64_t boot_ns)
-        : event_port_(event_port), ports_(ports), containers_(containers), growth_(event_port.getTimer()),
+    Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, Growth& growth,
+             uint64_t boot_ns)
+        : event_port_(event_port), ports_(ports), containers_(containers), growth_(growth),
           boot_ns_(boot_ns) {}
 
     /// Never resolves.
@@ -26,7 +27,7 @@ private:
     kj::UnixEventPort& event_port_;
     PortSource& ports_;
     Containers& containers_;
-    Growth growth_;
+    Growth& growth_;
     uint64_t boot_ns_;
 };
 

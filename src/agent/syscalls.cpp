@@ -40,26 +40,6 @@ Result<os::Fd> open_beneath(int folder, const std::string& path, uint64_t flags)
                            RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
-Result<CloneResult> clone_process(uint64_t flags, int cgroup) {
-    int pidfd = -1;
-    clone_args args{};
-    args.flags = flags | CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
-    args.exit_signal = SIGCHLD;
-    if (cgroup >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = static_cast<uint64_t>(cgroup);
-    }
-    long pid = ::syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0)
-        return system_error("clone3");
-    CloneResult result;
-    result.pid = static_cast<pid_t>(pid);
-    if (pid > 0)
-        result.pidfd.reset(pidfd);
-    return result;
-}
-
 Result<void> join_namespaces(int fd, int flags, const std::string& name) {
     if (::setns(fd, flags) != 0)
         return system_error("join the namespaces of " + name);

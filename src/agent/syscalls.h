@@ -20,15 +20,6 @@ Result<os::Fd> open_in_root(int root, const std::string& path, uint64_t flags);
 /// openat2(2) of a relative path that may not leave `folder` and may not contain symlinks.
 Result<os::Fd> open_beneath(int folder, const std::string& path, uint64_t flags);
 
-struct CloneResult {
-    pid_t pid = 0; ///< 0 in the child
-    os::Fd pidfd;  ///< in the parent
-};
-
-/// clone3(2) with CLONE_PIDFD, a fork into new namespaces and (if `cgroup` is not negative) into a cgroup.
-/// The agent has one thread, so the child may use all of the C++ library.
-Result<CloneResult> clone_process(uint64_t flags, int cgroup);
-
 /// setns(2).
 Result<void> join_namespaces(int fd, int flags, const std::string& name);
 

@@ -20,13 +20,10 @@ std::string time_offset_line(const char* clock, int64_t offset_ns) {
 }
 
 Result<void> make_time_namespace_for_children(int64_t monotonic_ns, int64_t boottime_ns) {
-    constexpr const char* path = "/proc/self/timens_offsets";
     if (::unshare(CLONE_NEWTIME) != 0)
         return system_error("make a time namespace");
-    RUNVM_ASSIGN(os::Fd offsets, os::open_file(path, O_WRONLY));
-    return os::write_all(
-               offsets.get(),
-               time_offset_line("monotonic", monotonic_ns) + time_offset_line("boottime", boottime_ns), path)
+    return os::write_into("/proc/self/timens_offsets", time_offset_line("monotonic", monotonic_ns) +
+                                                           time_offset_line("boottime", boottime_ns))
         .context("set linux.timeOffsets");
 }
 

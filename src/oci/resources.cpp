@@ -1,6 +1,7 @@
 #include "oci/resources.h"
 
 #include "core/number.h"
+#include "core/take_until.h"
 
 #include <algorithm>
 #include <cmath>
@@ -121,14 +122,9 @@ void read_unified(const Value& unified, Files& files) {
             value.fail("unified resource \"" + name +
                        "\" must be in the form CONTROLLER.PARAMETER"); // runc's words
         std::string text = value.text(); // a line is a write of its own, as in runc
-        size_t start = 0;
-        do {
-            size_t end = text.find('\n', start);
-            std::string line = text.substr(start, end == std::string::npos ? end : end - start);
-            if (!line.empty())
-                files.push_back({name, line});
-            start = end == std::string::npos ? end : end + 1;
-        } while (start != std::string::npos && start < text.size());
+        for (std::string_view rest = text; !rest.empty();)
+            if (std::string_view line = take_until(rest, '\n'); !line.empty())
+                files.push_back({name, std::string(line)});
     }
 }
 
@@ -204,8 +200,7 @@ uint32_t cpus_of_quota(std::string_view limit) {
 uint32_t end_of_cpus(std::string_view list) {
     uint32_t end = 0;
     while (!list.empty()) {
-        std::string_view range = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(list.size(), range.size() + 1));
+        std::string_view range = take_until(list, ',');
         std::string_view last = range.substr(range.rfind('-') + 1); // npos + 1 is 0
         auto cpu = whole_number<uint32_t>(last.substr(0, last.find(':')));
         if (!cpu || *cpu >= max_cpus)

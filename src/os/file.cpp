@@ -58,6 +58,11 @@ Result<void> write_all(int fd, std::string_view data, const std::string& name) {
     return {};
 }
 
+Result<void> write_into(const std::string& path, std::string_view data) {
+    RUNVM_ASSIGN(Fd file, open_file(path, O_WRONLY));
+    return write_all(file.get(), data, path);
+}
+
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode,
                                    bool durable) {
     std::string temporary = path + ".XXXXXX";

@@ -22,6 +22,9 @@ Result<std::string> read_fd(int fd, const std::string& name, uint64_t max_bytes 
 /// Writes all of `data`, going on after short writes and EINTR.
 Result<void> write_all(int fd, std::string_view data, const std::string& name);
 
+/// Writes into a file that is there, as it is: those of /proc, /sys and the like.
+Result<void> write_into(const std::string& path, std::string_view data);
+
 /// Replaces a file in one step: temporary file beside it, fsync if `durable`, rename. A reader sees the old
 /// contents or the new, never a part; on an error (a full disk) the old file is untouched and no temporary is
 /// left.

@@ -198,8 +198,8 @@ Result<void> await_exec(int failure_pipe, const SpawnSpec& spec, const std::stri
     return {};
 }
 
-/// clone3 with the signals blocked and, if asked, in another pid namespace. 0 in the child.
-Result<pid_t> clone_child(const SpawnSpec& spec, const std::string& executable, Fd& pidfd) {
+/// With the signals blocked and, if asked, in another pid namespace.
+Result<Spawned> clone_child(const SpawnSpec& spec, const std::string& executable) {
     Fd own_pid_namespace;
     if (spec.pid_namespace >= 0) {
         // setns(CLONE_NEWPID) changes only where this thread's next children are born; it is put back below.
@@ -207,34 +207,44 @@ Result<pid_t> clone_child(const SpawnSpec& spec, const std::string& executable, 
         if (::setns(spec.pid_namespace, CLONE_NEWPID) != 0)
             return system_error("enter the pid namespace for " + executable);
     }
-    int raw_pidfd = -1;
-    clone_args args{};
-    args.flags = spec.clone_flags | CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<uint64_t>(&raw_pidfd); // the kernel's ABI takes addresses as numbers
-    args.exit_signal = SIGCHLD;
-    auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
-    // Docker's seccomp profile hides clone3, whose flags it cannot see; clone has the same ones but the
-    // newest.
-    if (pid < 0 && errno == ENOSYS)
-        pid = static_cast<pid_t>(
-            ::syscall(SYS_clone, spec.clone_flags | CLONE_PIDFD | SIGCHLD, nullptr, &raw_pidfd, nullptr, 0));
-    if (pid == 0)
-        return pid;
-    int clone_errno = errno;
-    if (pid > 0)
-        pidfd.reset(raw_pidfd);
+    Result<Spawned> child = clone_process(spec.clone_flags);
+    if (child && child->pid == 0)
+        return child;
     if (own_pid_namespace && ::setns(own_pid_namespace.get(), CLONE_NEWPID) != 0) {
         Error error = system_error("return to the own pid namespace");
-        if (pid > 0)
-            kill_and_reap(pidfd);
+        if (child)
+            kill_and_reap(child->pidfd);
         return error;
     }
-    if (pid < 0)
-        return system_error("clone a process for " + executable, clone_errno);
-    return pid;
+    return std::move(child).context("start " + executable);
 }
 
 } // namespace
+
+Result<Spawned> clone_process(uint64_t flags, int cgroup) {
+    int pidfd = -1;
+    clone_args args{};
+    args.flags = flags | CLONE_PIDFD;
+    args.pidfd = reinterpret_cast<uint64_t>(&pidfd); // the kernel's ABI takes addresses as numbers
+    args.exit_signal = SIGCHLD;
+    if (cgroup >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = static_cast<uint64_t>(cgroup);
+    }
+    auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+    // Docker's seccomp profile hides clone3, whose flags it cannot see; clone has the same ones but the
+    // newest.
+    if (pid < 0 && errno == ENOSYS && cgroup < 0)
+        pid = static_cast<pid_t>(
+            ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0));
+    if (pid < 0)
+        return system_error("clone a process");
+    Spawned child;
+    child.pid = pid;
+    if (pid > 0)
+        child.pidfd.reset(pidfd);
+    return child;
+}
 
 Result<Spawned> spawn(const SpawnSpec& spec) {
     if (spec.argv.empty())
@@ -262,7 +272,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
     Spawned child;
     {
         BlockedSignals blocked;
-        RUNVM_ASSIGN(child.pid, clone_child(spec, executable, child.pidfd));
+        RUNVM_ASSIGN(child, clone_child(spec, executable));
         if (child.pid == 0)
             become_program(spec, plan, executable.c_str());
     }

@@ -45,6 +45,10 @@ struct Spawned {
     Fd pidfd;
 };
 
+/// clone3(2), a fork: into new namespaces by `flags` (CLONE_NEW*), and into a cgroup if `cgroup`, its folder,
+/// is not negative. pid 0 and no pidfd in the child.
+Result<Spawned> clone_process(uint64_t flags, int cgroup = -1);
+
 /// Starts a program, and returns once it has been executed. An error names the step that failed and carries
 /// its errno: kind system (also when the file cannot be executed), or timeout; no process is left then.
 Result<Spawned> spawn(const SpawnSpec& spec);

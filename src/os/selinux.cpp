@@ -23,9 +23,7 @@ Result<LabelOfNextExec> LabelOfNextExec::set(const std::string& label, const std
     if (label.empty() || !has_selinux(proc))
         return LabelOfNextExec("");
     std::string path = proc + "/thread-self/attr/exec";
-    std::string step = "give a program the SELinux label " + label;
-    RUNVM_ASSIGN(Fd file, open_file(path, O_WRONLY).context(step));
-    RUNVM_TRY(write_all(file.get(), label, path).context(step));
+    RUNVM_TRY(write_into(path, label).context("give a program the SELinux label " + label));
     return LabelOfNextExec(std::move(path));
 }
 

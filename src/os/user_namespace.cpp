@@ -4,10 +4,7 @@
 #include "os/process.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,22 +15,14 @@ namespace {
 
 Result<void> write_id_map(pid_t pid, const char* file, const std::vector<IdMapping>& mappings) {
     std::string path = "/proc/" + std::to_string(pid) + "/" + file;
-    RUNVM_ASSIGN(Fd map, open_file(path, O_WRONLY));
-    return write_all(map.get(), id_map_text(mappings), path);
+    return write_into(path, id_map_text(mappings));
 }
 
 /// A child in a new user namespace, which stays until the other end of `held` is closed: by its parent, or by
 /// its parent's end.
 Result<Spawned> start_holder(int held, int other_end) {
-    int pidfd = -1;
-    clone_args args{};
-    args.flags = CLONE_NEWUSER | CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
-    args.exit_signal = SIGCHLD;
-    long pid = ::syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0)
-        return system_error("make a user namespace");
-    if (pid == 0) {
+    RUNVM_ASSIGN(Spawned holder, clone_process(CLONE_NEWUSER));
+    if (holder.pid == 0) {
         // Only async-signal-safe calls: the parent may have had other threads.
         ::close(other_end);
         char byte = 0;
@@ -41,7 +30,7 @@ Result<Spawned> start_holder(int held, int other_end) {
         }
         ::_exit(0);
     }
-    return Spawned{static_cast<pid_t>(pid), Fd(pidfd)};
+    return holder;
 }
 
 Result<Fd> namespace_of(const Spawned& holder, const IdMappings& mappings) {
@@ -77,7 +66,7 @@ Result<Fd> make_user_namespace(const IdMappings& mappings) {
         return system_error("make a pipe");
     Fd reader(ends[0]);
     Fd writer(ends[1]);
-    RUNVM_ASSIGN(Spawned holder, start_holder(reader.get(), writer.get()));
+    RUNVM_ASSIGN(Spawned holder, start_holder(reader.get(), writer.get()).context("make a user namespace"));
     Result<Fd> made = namespace_of(holder, mappings);
     writer.reset();
     end_child(holder);

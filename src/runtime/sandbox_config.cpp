@@ -1,5 +1,6 @@
 #include "runtime/sandbox_config.h"
 
+#include "os/memory.h"
 #include "vm/accelerator.h"
 #include "vm/emulator.h"
 #include "vm/machine_size.h"
@@ -18,19 +19,13 @@ constexpr uint32_t max_vcpus_by_default = 32;
 // QEMU's emulated cpus have 40 address bits, and not all of these are for memory.
 constexpr uint64_t max_emulated_mib = 512U << 10U;
 
-uint64_t host_memory_mib() {
-    return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-               static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) >>
-           20U;
-}
-
 vm::MachineSize largest_size(const config::Config::Hypervisor& hypervisor, const std::string& accelerator) {
     auto host_cpus = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     vm::MachineSize largest{hypervisor.max_vcpus, hypervisor.max_memory_mib};
     if (largest.vcpus == 0)
         largest.vcpus = std::min(host_cpus, max_vcpus_by_default);
     if (largest.memory_mib == 0)
-        largest.memory_mib = host_memory_mib();
+        largest.memory_mib = os::memory_bytes() >> 20U;
     if (accelerator == "tcg")
         largest.memory_mib = std::min(largest.memory_mib, max_emulated_mib);
     return largest;

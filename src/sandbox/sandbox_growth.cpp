@@ -57,9 +57,9 @@ vm::MachineSize Sandbox::wanted_size() const {
     vm::MachineSize wanted = vm::size_for(demands, sizing_.basis, sizing_.largest);
     wanted.vcpus = std::max(wanted.vcpus, sizing_.now.vcpus); // they stay
     uint64_t growth_mib = wanted.memory_mib - std::min(wanted.memory_mib, sizing_.boot.memory_mib);
-    growth_mib = std::min(round_up(growth_mib, sizing_.step_mib),
-                          sizing_.largest.memory_mib - sizing_.boot.memory_mib);
-    wanted.memory_mib = sizing_.boot.memory_mib + growth_mib / vm::growth_block_mib * vm::growth_block_mib;
+    // Both are of whole blocks (Sizing::read).
+    wanted.memory_mib = std::min(sizing_.boot.memory_mib + round_up(growth_mib, sizing_.step_mib),
+                                 sizing_.largest.memory_mib);
     return wanted;
 }
 

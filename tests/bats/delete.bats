@@ -70,8 +70,7 @@ load lib/common
     mount -t tmpfs tmpfs "$BUNDLE/mounted"
     cp -a "$ROOTFS/." "$BUNDLE/mounted"
     edit '.root = {path: "mounted"}'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     runtime kill "$ID" KILL
     wait_status "$ID" stopped
     runtime delete "$ID"

@@ -17,8 +17,7 @@ setup_file() {
         | .linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 5, access: "rwm"},
             {allow: true, type: "c", major: 10, minor: 229, access: "r"}]
         | (.process.capabilities | .bounding, .effective, .permitted) += ["CAP_MKNOD", "CAP_DAC_OVERRIDE"]'
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$SHARED"
     export SHARED BUNDLE
 }
 

@@ -19,8 +19,7 @@ begin_events() {
 # starve ID: runs BUNDLE with 32 MiB, and lets it use more once it is watched.
 starve() {
     edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
-    run_detached "$1"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$1"
     begin_events --interval 1h "$1"
     sleep 0.5
     runtime exec "$1" touch /tmp/go
@@ -45,8 +44,7 @@ has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $
     only_runvm
     bundle sh -c "$FOREVER"
     edit '.linux.resources.memory.limit = 67108864 | .linux.resources.pids.limit = 50'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     local figures current
     figures=$(runtime events --stats "$ID")
     assert_equal "$(jq '.data.memory.usage.limit, .data.pids.limit' <<<"$figures" | xargs)" "67108864 50"

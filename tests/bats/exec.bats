@@ -62,8 +62,7 @@ setup_file() {
     mkdir -p "$BUNDLE/rootfs/etc"
     printf 'root:x:0:0::/root:/bin/sh\nweb:x:1001:1002::/srv/web:/bin/sh\n' >"$BUNDLE/rootfs/etc/passwd"
     printf 'root:x:0:\nweb:x:1002:\nlogs:x:40:web\nstaff:x:50:root\n' >"$BUNDLE/rootfs/etc/group"
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     local ids='echo "$(id -u) $(id -g) $(id -G) $HOME"'
     capture runtime exec -u web "$ID" sh -c "$ids"
     assert_stdout '1001 1002 1002 40 /srv/web'

@@ -9,8 +9,7 @@ setup_file() {
     # Writes the number of each signal that it gets.
     bundle sh -c 'for s in 1 2 3 10 12 15 18 28; do trap "echo got $s" $s; done
         echo ready; while :; do sleep 0.1; done'
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$SHARED"
     export SHARED BUNDLE
 }
 

@@ -33,8 +33,7 @@ setup_file() {
         {destination: "/shared", type: "tmpfs", source: "tmpfs", options: ["shared"]},
         {destination: "/slave", type: "bind", source: $tree, options: ["rbind", "rslave"]},
         {destination: "/unbindable", type: "tmpfs", source: "tmpfs", options: ["unbindable"]}]' --arg tree "$TREE"
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$SHARED"
     export SHARED BUNDLE TREE
 }
 

@@ -81,8 +81,7 @@ load lib/common
     bundle sh -c 'cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets; echo ready; exec sleep 1000'
     edit '.linux.namespaces += [{"type": "time"}]
         | .linux.timeOffsets = {"boottime": {"secs": 1000000, "nanosecs": 5}, "monotonic": {"secs": 70}}'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     (($(head -n 1 "$BUNDLE/stdout") >= 1000000))
     assert_matches "$(tr -s ' \n' ' ' <"$BUNDLE/stdout")" ' monotonic 70 0 boottime 1000000 5 '
     # An exec joins them.

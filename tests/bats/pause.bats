@@ -187,8 +187,7 @@ cpu_ticks() { sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f12,13 | tr " " "+" | 
 @test "pause: the machine uses no processor time" {
     only_runvm
     bundle sh -c 'echo ready; while :; do :; done'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     runtime pause "$ID"
     local qemu before after
     qemu=$(qemu_pids)

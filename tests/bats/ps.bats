@@ -7,8 +7,7 @@ setup_file() {
     file_begin
     SHARED=${PREFIX}shared
     bundle sh -c 'sleep 1001 & echo ready; while :; do wait; done'
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$SHARED"
     export SHARED BUNDLE
 }
 

@@ -16,8 +16,7 @@ setup_file() {
     is_runc || edit '.linux.resources.cpu.burst = 10000
         | .linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 4194304}]
         | .linux.resources.unified = {"memory.high": "70000000", "cgroup.max.depth": "3"}'
-    run_detached "$SHARED"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$SHARED"
     export SHARED BUNDLE
 }
 

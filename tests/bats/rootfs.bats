@@ -31,8 +31,7 @@ load lib/common
 @test "rootfs: what the host changes is seen inside" {
     bundle sh -c 'echo ready; while [ ! -e /go ]; do sleep 0.1; done; cat /go'
     own_rootfs
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     echo went >"$BUNDLE/rootfs/go.new"
     mv "$BUNDLE/rootfs/go.new" "$BUNDLE/rootfs/go"
     wait_status "$ID" stopped

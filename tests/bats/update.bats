@@ -62,8 +62,7 @@ value() { runtime exec "${2:-$SHARED}" cat "/sys/fs/cgroup/$1"; }
 @test "update: less memory than is used is refused, and all stays" {
     only_runvm "in the guest's cgroup"
     bundle sh -c 'dd if=/dev/zero of=/dev/shm/file bs=1M count=24 2>/dev/null; echo ready; exec sleep 1000'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     runtime update --pids-limit 70 --memory 100m "$ID"
     capture runtime update --pids-limit 80 --memory 8m "$ID"
     assert_status 1

@@ -255,8 +255,7 @@ SCRIPT
     bundle sh -c "grep -c ' _ses.$ID:' /proc/keys; $FOREVER"
     userns
     edit 'del(.linux.maskedPaths)'
-    run_detached "$ID"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$ID"
     assert_equal "$(head -n 1 "$BUNDLE/stdout")" 1
     capture runtime exec "$ID" grep -c " _ses.$ID:" /proc/keys
     assert_success

@@ -2,6 +2,7 @@
 // What a hook writes and how it ends, on the host or in the guest: its error is of bounded size, has none of
 // the words that callers take for something else, and stays one line of a log that can be read.
 
+#include "../unit/support/matched_words.h"
 #include "channel/rpc_error.h"
 #include "core/utf8.h"
 #include "hooks/failure.h"
@@ -12,31 +13,18 @@
 #include <capnp/message.h>
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <strings.h>
 
 namespace {
 
 using namespace runvm;
 using runvm::fuzz::require;
+using runvm::test::matched_words;
 
 constexpr size_t most_around_output = 200; // the sentence's own words
 constexpr size_t most_bytes = 2 * hooks::KeptOutput::max_bytes + most_around_output;
 // Those that stand for another's may be longer.
 constexpr size_t most_reworded_bytes = 2 * most_bytes;
-
-// caller_words.cpp says who looks for them.
-constexpr std::array matched_words = {"no such file or directory",
-                                      "executable file not found in",
-                                      "permission denied",
-                                      "operation not permitted",
-                                      "is a directory",
-                                      "not a directory",
-                                      "os: process already finished",
-                                      "no such process",
-                                      "container not running",
-                                      "invalid process",
-                                      "does not exist"};
 
 bool contains(std::string_view text, std::string_view words) {
     for (size_t at = 0; at + words.size() <= text.size(); ++at)

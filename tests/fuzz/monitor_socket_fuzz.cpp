@@ -273,13 +273,17 @@ private:
         held_.resize(held_.size() - choices_.ConsumeIntegralInRange<size_t>(0, 8));
     }
 
+    void refuse(const char* name) {
+        script_.errors.emplace(name, Error(ErrorKind::system, parameters_.text()));
+    }
+
     void change_guest() {
         constexpr std::array<const char*, 6> calls = {"createContainer", "startContainer", "exec",
                                                       "signal",          "resize",         "deleteContainer"};
         const char* name = calls[choices_.ConsumeIntegralInRange<size_t>(0, calls.size() - 1)];
         switch (choices_.ConsumeIntegralInRange(0, 6)) {
         case 0:
-            script_.errors.emplace(name, Error(ErrorKind::system, parameters_.text()));
+            refuse(name);
             break;
         case 1:
             script_.silent.insert(name);
@@ -313,7 +317,7 @@ private:
         Error refused(ErrorKind::system, "the machine refuses");
         switch (choices_.ConsumeIntegralInRange(0, 7)) {
         case 0:
-            script_.errors.emplace(name, Error(ErrorKind::system, parameters_.text()));
+            refuse(name);
             break;
         case 1:
             script_.silent.insert(name);

@@ -27,11 +27,16 @@ run_detached() {
     runtime start "$1"
 }
 
+# run_until_ready ID [OPTION...]: the same, which has said `ready`.
+run_until_ready() {
+    run_detached "$@"
+    wait_until 20 grep -q ready "$BUNDLE/stdout"
+}
+
 # run_forever ID: a running container that does nothing until it is killed.
 run_forever() {
     bundle sh -c "$FOREVER"
-    run_detached "$1"
-    wait_until 20 grep -q ready "$BUNDLE/stdout"
+    run_until_ready "$1"
 }
 
 status_of() { runtime state "$1" | jq -r .status; }

@@ -1,5 +1,7 @@
 #include "oci/caller_words.h"
 
+#include "../support/matched_words.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,18 +11,6 @@
 namespace runvm::oci {
 
 namespace {
-
-constexpr std::array matched = {"no such file or directory",
-                                "executable file not found in",
-                                "permission denied",
-                                "operation not permitted",
-                                "is a directory",
-                                "not a directory",
-                                "os: process already finished",
-                                "no such process",
-                                "container not running",
-                                "invalid process",
-                                "does not exist"};
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
@@ -39,11 +29,11 @@ TEST(caller_words, infrastructure_errors_have_none_of_the_matched_words) {
                               ErrorKind::unsupported, ErrorKind::system,           ErrorKind::unavailable,
                               ErrorKind::timeout,     ErrorKind::corrupted,        ErrorKind::guest};
     for (ErrorKind kind : kinds)
-        for (const char* words : matched)
+        for (const char* words : test::matched_words)
             for (std::string text : {std::string(words), lower(words), "X " + std::string(words) + " y"}) {
                 text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
                 std::string result = lower(for_caller(error_of(kind, "open /x: " + text)));
-                for (const char* forbidden : matched)
+                for (const char* forbidden : test::matched_words)
                     EXPECT_EQ(result.find(forbidden), std::string::npos) << result;
             }
 }

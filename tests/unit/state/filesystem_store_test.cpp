@@ -1,72 +1,32 @@
 #include "state/store.h"
 
-#include "../support/mount_namespace.h"
-#include "../support/temporary_folder.h"
 #include "os/file.h"
 #include "sample_container.h"
+#include "store_fixture.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include <ctime>
 #include <filesystem>
-#include <functional>
-#include <iostream>
 
 namespace runvm::state {
 namespace {
 
 namespace fs = std::filesystem;
-using test::in_own_mount_namespace;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class FilesystemStoreTest : public ::testing::Test {
+class FilesystemStoreTest : protected StoreFixture, public ::testing::Test {
 protected:
-    std::string root() const { return folder_.path() + "/root"; }
-    std::string path(const std::string& name) const { return root() + "/" + name; }
-    void put(const Container& container) {
-        auto lock = store_->reserve(container.id);
-        ASSERT_TRUE(lock.ok()) << lock.error().to_string();
-        auto saved = store_->save(container);
-        ASSERT_TRUE(saved.ok()) << saved.error().to_string();
-    }
-    /// Replaces a file of the store by other bytes.
-    void overwrite(const std::string& name, const std::string& data) {
-        ASSERT_TRUE(os::write_file_atomically(path(name), data, 0600, false).ok());
-    }
+    FilesystemStoreTest() : StoreFixture(open_filesystem_store) {}
+
     size_t entries(const std::string& folder) const {
         return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
     }
-    /// Runs `body` with the root on a tmpfs, as /run is.
-    void on_tmpfs(const std::string& options, const std::function<void()>& body) {
-        in_own_mount_namespace([&] {
-            fs::create_directories(root());
-            ASSERT_EQ(::mount("tmpfs", root().c_str(), "tmpfs", 0, options.c_str()), 0);
-            body();
-        });
-    }
-    /// Runs `body` in a process that then is killed.
-    void in_killed_process(const std::function<void()>& body) {
-        pid_t pid = ::fork();
-        if (pid == 0) {
-            body();
-            ::raise(SIGKILL);
-        }
-        int status = 0;
-        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-        ASSERT_TRUE(WIFSIGNALED(status));
-    }
-
-    test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = open_filesystem_store(root());
 };
 
 TEST_F(FilesystemStoreTest, WritesTheConfigOnlyWhenItChanged) {

@@ -1,11 +1,10 @@
 // What the LevelDB store does beyond the contract of all stores.
 #include "state/leveldb/store.h"
 
-#include "../support/mount_namespace.h"
-#include "../support/temporary_folder.h"
 #include "os/file.h"
 #include "sample_container.h"
 #include "state/leveldb/database.h"
+#include "store_fixture.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,10 +13,8 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <functional>
 #include <set>
 
 namespace runvm::state {
@@ -27,16 +24,11 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class LeveldbStoreTest : public testing::Test {
+class LeveldbStoreTest : protected StoreFixture, public testing::Test {
 protected:
-    std::string root() const { return folder_.path() + "/root"; }
+    LeveldbStoreTest() : StoreFixture(open_leveldb_store) {}
+
     std::string database() const { return Database::folder(root()); }
-    void put(const std::string& id) {
-        auto lock = store_->reserve(id);
-        ASSERT_TRUE(lock.ok()) << lock.error().to_string();
-        auto saved = store_->save(sample_container(id));
-        ASSERT_TRUE(saved.ok()) << saved.error().to_string();
-    }
     /// Names and times of the database's files.
     std::set<std::string> files() const {
         std::set<std::string> all;
@@ -48,13 +40,10 @@ protected:
         }
         return all;
     }
-
-    test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = open_leveldb_store(root());
 };
 
 TEST_F(LeveldbStoreTest, FoldersAreTheOwnersAlone) {
-    put("one");
+    put(sample_container("one"));
     for (const std::string& folder : {root(), database(), root() + "/@locks"}) {
         struct stat info {};
         ASSERT_EQ(::stat(folder.c_str(), &info), 0);
@@ -64,7 +53,7 @@ TEST_F(LeveldbStoreTest, FoldersAreTheOwnersAlone) {
 
 TEST_F(LeveldbStoreTest, WhoReadsWritesNothing) {
     for (const char* id : {"one", "two", "three", "four", "five", "six"}) // enough for a compaction
-        put(id);
+        put(sample_container(id));
     auto before = files();
     for (int i = 0; i < 10; ++i) {
         EXPECT_TRUE(store_->load("one"));
@@ -76,7 +65,7 @@ TEST_F(LeveldbStoreTest, WhoReadsWritesNothing) {
 }
 
 TEST_F(LeveldbStoreTest, ReadersShareIt) {
-    put("one");
+    put(sample_container("one"));
     auto reader = Database::open_to_read(root());
     ASSERT_TRUE(reader.ok());
     EXPECT_TRUE(store_->load("one"));
@@ -87,8 +76,8 @@ TEST_F(LeveldbStoreTest, AFullDiskLetsContainersBeReadAndDeleted) {
     test::in_own_mount_namespace([&] {
         fs::create_directories(root());
         ASSERT_EQ(::mount("tmpfs", root().c_str(), "tmpfs", 0, "size=4m"), 0);
-        put("one");
-        put("two");
+        put(sample_container("one"));
+        put(sample_container("two"));
         for (int i = 0; os::write_file_atomically(root() + "/filler" + std::to_string(i),
                                                   std::string(4096, 'x'), 0600, false);
              ++i) {
@@ -107,8 +96,8 @@ TEST_F(LeveldbStoreTest, AFullDiskLetsContainersBeReadAndDeleted) {
 }
 
 TEST_F(LeveldbStoreTest, ADamagedRecordIsReportedListedAndCleared) {
-    put("good");
-    put("bad");
+    put(sample_container("good"));
+    put(sample_container("bad"));
     {
         auto database = Database::open_to_write(root());
         ASSERT_TRUE(database->put({{"state/bad", "{"}}));
@@ -124,7 +113,7 @@ TEST_F(LeveldbStoreTest, ADamagedRecordIsReportedListedAndCleared) {
 }
 
 TEST_F(LeveldbStoreTest, ADamagedDatabaseIsReportedAndRepairedByADeletion) {
-    put("one");
+    put(sample_container("one"));
     ASSERT_TRUE(os::write_file_atomically(database() + "/CURRENT", "MANIFEST-nonsense\n", 0600, false));
     auto loaded = store_->load("one");
     ASSERT_FALSE(loaded.ok());
@@ -132,11 +121,11 @@ TEST_F(LeveldbStoreTest, ADamagedDatabaseIsReportedAndRepairedByADeletion) {
     auto removed = store_->remove("one");
     EXPECT_TRUE(removed) << removed.error().to_string();
     EXPECT_TRUE(store_->list()->empty());
-    put("two");
+    put(sample_container("two"));
 }
 
 TEST_F(LeveldbStoreTest, AStoppedWriterDoesNotHangOthersForEver) {
-    put("one");
+    put(sample_container("one"));
     os::Fd held(::open(database().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
     auto reader = Database::open_to_read(root(), 50);

@@ -1,18 +1,14 @@
 // What every store does.
 #include "state/store.h"
 
-#include "../support/mount_namespace.h"
-#include "../support/temporary_folder.h"
-#include "os/file.h"
 #include "sample_container.h"
+#include "store_fixture.h"
 #include "store_kinds.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,28 +26,10 @@ using test::in_own_mount_namespace;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class StoreTest : public ::testing::TestWithParam<StoreKind> {
+class StoreTest : protected StoreFixture, public ::testing::TestWithParam<StoreKind> {
 protected:
-    std::string root() const { return folder_.path() + "/root"; }
-    std::string path(const std::string& name) const { return root() + "/" + name; }
-    void put(const Container& container) {
-        auto lock = store_->reserve(container.id);
-        ASSERT_TRUE(lock.ok()) << lock.error().to_string();
-        auto saved = store_->save(container);
-        ASSERT_TRUE(saved.ok()) << saved.error().to_string();
-    }
-    /// Replaces a file of the store by other bytes.
-    void overwrite(const std::string& name, const std::string& data) {
-        ASSERT_TRUE(os::write_file_atomically(path(name), data, 0600, false).ok());
-    }
-    /// Runs `body` with the root on a tmpfs, as /run is.
-    void on_tmpfs(const std::string& options, const std::function<void()>& body) {
-        in_own_mount_namespace([&] {
-            fs::create_directories(root());
-            ASSERT_EQ(::mount("tmpfs", root().c_str(), "tmpfs", 0, options.c_str()), 0);
-            body();
-        });
-    }
+    StoreTest() : StoreFixture(GetParam().open) {}
+
     /// Runs `body` in a process that then is killed.
     void in_killed_process(const std::function<void()>& body) {
         pid_t pid = ::fork();
@@ -63,9 +41,6 @@ protected:
         ASSERT_EQ(::waitpid(pid, &status, 0), pid);
         ASSERT_TRUE(WIFSIGNALED(status));
     }
-
-    test::TemporaryFolder folder_;
-    std::unique_ptr<Store> store_ = GetParam().open(root());
 };
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreTest, ::testing::ValuesIn(store_kinds), store_kind_name);

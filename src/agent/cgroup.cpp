@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace runvm::agent {
 
@@ -187,14 +189,39 @@ Result<std::string> Cgroup::read(const std::string& name) const {
     return os::read_fd(file.get(), name, max_read_bytes);
 }
 
-Result<void> Cgroup::write_files(protocol::Resources::Reader resources) const {
+std::vector<Cgroup::File> Cgroup::files_of(protocol::Resources::Reader resources) {
+    std::vector<File> files;
     for (auto file : resources.getFiles())
-        RUNVM_TRY(write(file.getName().cStr(), file.getValue().cStr(), file.getOptional()));
+        files.push_back({file.getName().cStr(), file.getValue().cStr(), file.getOptional()});
+    return files;
+}
+
+Result<void> Cgroup::write_files(const std::vector<File>& files) const {
+    // A value may be wrong as long as another has not changed: a quota below the burst that was.
+    std::vector<File> early;
+    for (const File& file : files) {
+        Result<void> written = write(file.name, file.value, file.optional);
+        if (!written && written.error().errno_value() != EINVAL)
+            return written;
+        if (!written)
+            early.push_back(file);
+    }
+    for (const File& file : early)
+        RUNVM_TRY(write(file.name, file.value, file.optional));
     return {};
 }
 
+std::vector<Cgroup::File> Cgroup::read_files(const std::vector<File>& files) const {
+    std::vector<File> now;
+    for (const File& file : files)
+        if (Result<std::string> text = read(file.name); text && !text->empty())
+            now.push_back({file.name, *text, true});
+    std::reverse(now.begin(), now.end());
+    return now;
+}
+
 Result<void> Cgroup::apply(protocol::Resources::Reader resources) {
-    RUNVM_TRY(write_files(resources));
+    RUNVM_TRY(write_files(files_of(resources)));
     auto rules = resources.getDeviceRules();
     if (rules.size() == 0)
         return {};
@@ -235,7 +262,12 @@ Result<void> Cgroup::update(protocol::Resources::Reader resources) {
         if (limit && file.getName() == "memory.max")
             RUNVM_TRY(make_room(*limit));
     }
-    return write_files(resources);
+    std::vector<File> files = files_of(resources);
+    std::vector<File> before = read_files(files);
+    Result<void> written = write_files(files);
+    if (!written)
+        (void)write_files(before); // the error that counts is the first
+    return written;
 }
 
 Result<os::Fd> Cgroup::open_below(const std::string& path) const {

@@ -37,7 +37,7 @@ public:
     Result<void> apply(protocol::Resources::Reader resources);
 
     /// The same for a container that runs: refuses a memory limit that its processes would have to die for
-    /// (busy), and takes no device rules.
+    /// (busy), and takes no device rules. After an error all files are as before.
     Result<void> update(protocol::Resources::Reader resources);
 
     /// A cgroup below this one; empty: this one.
@@ -69,7 +69,15 @@ private:
     Cgroup(std::string path, os::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
 
     Result<void> write(const std::string& name, const std::string& value, bool optional) const;
-    Result<void> write_files(protocol::Resources::Reader resources) const;
+    struct File {
+        std::string name;
+        std::string value;
+        bool optional = false;
+    };
+    static std::vector<File> files_of(protocol::Resources::Reader resources);
+    Result<void> write_files(const std::vector<File>& files) const;
+    /// Their contents, in reverse: what takes a failed `write_files` back.
+    std::vector<File> read_files(const std::vector<File>& files) const;
     /// Has a file with lines of "key value" another value than 0 there?
     bool says(const char* file, const char* key) const;
     Result<uint64_t> memory_usage() const;

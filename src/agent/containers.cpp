@@ -40,13 +40,14 @@ bool is_up(const Container& container) {
 
 /// `promise` with a limit in time.
 template <class T>
-kj::Promise<Result<T>> limited(kj::Timer& timer, kj::Promise<Result<T>> promise) {
-    return timer.timeoutAfter(setup_limit, kj::mv(promise))
-        .catch_([](kj::Exception&& exception) -> Result<T> {
-            if (exception.getType() == kj::Exception::Type::OVERLOADED)
-                return Error(ErrorKind::timeout, "the process was not ready within 60 s");
-            return Error(ErrorKind::internal, exception.getDescription().cStr());
-        });
+kj::Promise<Result<T>> limited(kj::Timer& timer, kj::Promise<Result<T>> promise,
+                               kj::Duration limit = setup_limit) {
+    return timer.timeoutAfter(limit, kj::mv(promise)).catch_([limit](kj::Exception&& exception) -> Result<T> {
+        if (exception.getType() == kj::Exception::Type::OVERLOADED)
+            return Error(ErrorKind::timeout, "the process was not ready within " +
+                                                 std::to_string(limit / kj::MILLISECONDS) + " ms");
+        return Error(ErrorKind::internal, exception.getDescription().cStr());
+    });
 }
 
 } // namespace
@@ -174,7 +175,7 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container,
         });
 }
 
-kj::Promise<Result<void>> Containers::start(const std::string& id) {
+kj::Promise<Result<void>> Containers::start(const std::string& id, uint32_t limit_ms) {
     using Answer = Result<void>;
     Result<ContainerPtr> found = find(id);
     if (!found)
@@ -187,9 +188,13 @@ kj::Promise<Result<void>> Containers::start(const std::string& id) {
     container->state = Container::State::starting;
     if (Answer started = container->channel->start(); !started)
         return started;
-    return limited(timer_, await_execution(container->channel)).then([container](Answer&& answer) {
+    kj::Duration limit = limit_ms * kj::MILLISECONDS;
+    return limited(timer_, await_execution(container->channel), limit).then([container](Answer&& answer) {
         if (answer && container->state == Container::State::starting)
             container->state = Container::State::running;
+        // What was not started in time must not start later.
+        if (!answer && answer.error().kind() == ErrorKind::timeout)
+            (void)container->cgroup->kill();
         container->channel = nullptr;
         return kj::mv(answer);
     });

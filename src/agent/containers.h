@@ -54,7 +54,7 @@ public:
 
     // The calls of Agent (agent.capnp). Readers must stay valid until the promise has resolved.
     kj::Promise<Result<pid_t>> create(const std::string& id, protocol::Container::Reader container);
-    kj::Promise<Result<void>> start(const std::string& id);
+    kj::Promise<Result<void>> start(const std::string& id, uint32_t limit_ms);
     kj::Promise<Result<pid_t>> exec(const std::string& id, const std::string& exec_id,
                                     protocol::Process::Reader process, const std::string& cgroup);
     kj::Promise<Result<Exit>> wait(const std::string& id, const std::string& exec_id);

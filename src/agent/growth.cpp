@@ -65,8 +65,7 @@ kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint
 }
 
 kj::Promise<Result<void>> Growth::until(Wanted wanted, kj::TimePoint deadline) {
-    if (auto online = bring_cpus_online(); !online)
-        return std::move(online).context("take a cpu into use");
+    Result<void> online = bring_cpus_online(); // a busy host's cpu may be too slow, and come the next time
     if (cpus() >= wanted.vcpus && os::memory_bytes() >= wanted.memory_bytes)
         return Result<void>();
     if (timer_.now() >= deadline)
@@ -74,7 +73,8 @@ kj::Promise<Result<void>> Growth::until(Wanted wanted, kj::TimePoint deadline) {
                                                           std::to_string(wanted.vcpus) + " cpus and " +
                                                           std::to_string(os::memory_bytes()) + " of " +
                                                           std::to_string(wanted.memory_bytes) +
-                                                          " bytes of memory"));
+                                                          " bytes of memory" +
+                                                          (online ? "" : "; " + online.error().to_string())));
     return timer_.afterDelay(look_interval).then([this, wanted, deadline] {
         return until(wanted, deadline);
     });

@@ -194,10 +194,14 @@ Result<void> ProcessSetup::load_seccomp() {
 
 Result<void> ProcessSetup::become_user() {
     RUNVM_ASSIGN(environment_, merge_environment(process_.getEnv()));
-    bool needs_home = find_variable(environment_, "HOME") == nullptr;
+    const char* home = find_variable(environment_, "HOME");
+    bool needs_home =
+        home == nullptr || *home == '\0'; // as for runc, which takes it from /etc/passwd as well
     RUNVM_ASSIGN(Identity user, identify(process_.getUser(), needs_home));
-    if (needs_home)
-        environment_.push_back("HOME=" + user.home); // runc takes it from /etc/passwd as well
+    if (needs_home) {
+        std::erase(environment_, "HOME=");
+        environment_.push_back("HOME=" + user.home);
+    }
     RUNVM_TRY(own_stdio(user.uid));
 
     CapabilityMasks masks = masks_of(process_);

@@ -77,9 +77,9 @@ kj::Promise<void> AgentService::createContainer(CreateContainerContext context) 
 }
 
 kj::Promise<void> AgentService::startContainer(StartContainerContext context) {
-    return containers_.start(context.getParams().getId()).then([context](Result<void> result) mutable {
-        answer_error(context, result);
-    });
+    auto params = context.getParams();
+    return containers_.start(params.getId(), params.getLimitMs())
+        .then([context](Result<void> result) mutable { answer_error(context, result); });
 }
 
 kj::Promise<void> AgentService::exec(ExecContext context) {

@@ -24,6 +24,8 @@ struct ShareSource {
     bool readonly_recursive = false;
     bool readonly_when_created = false; ///< root.readonly: the agent makes mount points first
     bool recursive = true;              ///< rbind: submounts too
+    /// private, rprivate: what the host mounts below the source later is not seen. MS_PRIVATE, with MS_REC.
+    uint64_t privacy = 0;
     bool is_file = false;
     os::IdMappings id_mappings{};     ///< of an id-mapped mount: from the source's ids to those of the host
     bool id_mapped_recursive = false; ///< ridmap: submounts too

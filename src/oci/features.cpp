@@ -63,13 +63,14 @@ std::string libseccomp_version() {
 
 } // namespace
 
-std::string features_json() {
+std::string features_json(const std::string& unsafe_annotations) {
     Ordered features;
     features["ociVersionMin"] = "1.0.0";
     features["ociVersionMax"] = spec_version;
     features["hooks"] = hooks();
     features["mountOptions"] = known_mount_options();
     features["linux"] = linux_features();
+    features["potentiallyUnsafeConfigAnnotations"] = {unsafe_annotations};
     features["annotations"] = {{"io.github.seccomp.libseccomp.version", libseccomp_version()},
                                {"org.runvm.version", RUNVM_VERSION}};
     return go_json(features, 4) + "\n";

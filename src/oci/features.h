@@ -7,6 +7,6 @@
 namespace runvm::oci {
 
 /// Indented as runc's, with a final newline.
-std::string features_json();
+std::string features_json(const std::string& unsafe_annotations);
 
 } // namespace runvm::oci

@@ -160,7 +160,7 @@ uint64_t parse_propagation(const std::string& name) {
 }
 
 std::vector<std::string> known_mount_options() {
-    std::vector<std::string> names = {copy_up_option};
+    std::vector<std::string> names = {copy_up_option, "idmap", "ridmap"};
     for (const Flag& entry : mount_flags)
         names.emplace_back(entry.name);
     for (const Flag& entry : propagation_flags)

@@ -58,6 +58,8 @@ std::string add_share(const Value& source, const MountOptions& options, const st
     share.readonly = options.is_readonly();
     share.readonly_recursive = options.is_readonly_recursive();
     share.recursive = options.is_recursive_bind();
+    if ((options.propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0)
+        share.privacy = MS_PRIVATE | (options.propagation & MS_REC);
 
     struct stat info {};
     if (source.text().empty()) {
@@ -123,15 +125,16 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
     built.setData(options.data.c_str());
     built.setCopyUp(options.copy_up);
 
+    if (options.is_remount() && options.is_bind()) { // the mount that is there gets other flags
+        built.setType("bind");
+        return;
+    }
     if (!options.is_bind()) {
         std::string type = mount["type"].text();
         check_file_system(mount["type"], type);
         built.setType(type.c_str());
         return;
     }
-    if (options.is_remount())
-        mount["options"].fail(ErrorKind::unsupported, "remounting a bind mount is not supported yet; put its "
-                                                      "options on the mount itself");
     if (!options.data.empty()) // the kernel would ignore them; runc's words
         mount["options"].fail("bind mounts cannot have any filesystem-specific options applied: " +
                               options.data);

@@ -206,15 +206,4 @@ Result<Update> plan_update(const std::string& container_config, const std::strin
     return update;
 }
 
-Result<void> plan_resources(const std::string& container_config, protocol::Resources::Builder resources) {
-    RUNVM_ASSIGN(Json config, parse_json(container_config, "the container's saved config.json"));
-    std::vector<std::string> notes;
-    Document document("the container's saved config.json", notes);
-    Json old = object_of(object_of(config, "linux"), "resources");
-    read_merged(Value(document, &old, "linux.resources"), resources);
-    if (document.failed())
-        return document.take_error();
-    return {};
-}
-
 } // namespace runvm::oci

@@ -27,7 +27,4 @@ struct Update {
 Result<Update> plan_update(const std::string& container_config, const std::string& text,
                            const std::string& name, protocol::Resources::Builder resources);
 
-/// The files that `container_config` says, to go back to.
-Result<void> plan_resources(const std::string& container_config, protocol::Resources::Builder resources);
-
 } // namespace runvm::oci

@@ -21,9 +21,9 @@ interface Agent {
   # executable included. Shares are mounted at /run/runvm/shared/<id>/<share>. Errors: already_exists,
   # command_not_found, command_not_executable, invalid_argument, system; nothing is left half-made.
 
-  startContainer @2 (id :Text) -> (error :Common.Error);
+  startContainer @2 (id :Text, limitMs :UInt32) -> (error :Common.Error);
   # Lets the prepared process go on to its execve. wrong_state if it was started before, process_finished if it has ended;
-  # the error of execve.
+  # the error of execve; timeout if that is not reached after limitMs: the process is killed then.
 
   exec @3 (id :Text, execId :Text, process :Common.Process, cgroup :Text)
       -> (error :Common.Error, guestPid :UInt32);

@@ -39,6 +39,9 @@ struct Context {
     std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 
+/// What the disk says of a container, for a command on it: the settings of its annotations hold from here on.
+Result<state::Container> load(Context& context, const std::string& id);
+
 struct CreateOptions {
     std::string id;
     std::string bundle; ///< empty: the current folder

@@ -103,6 +103,7 @@ Result<void> Creation::create() {
     context_.trace("create: started the shims");
     fault_point("create.after-shim");
     RUNVM_TRY(run_early_hooks());
+    RUNVM_TRY(look_at_links()); // Docker's hook makes them
     if (auto created = create_in_guest(); !created)
         return explain(std::move(created).error());
     context_.trace("create: the guest has made the container");
@@ -187,7 +188,6 @@ Result<void> Creation::start_shims() {
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
     RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_));
-    RUNVM_TRY(look_at_links());
 
     ShimRequest request;
     request.id = options_.id;
@@ -211,7 +211,7 @@ Result<void> Creation::look_at_links() const {
         return {};
     auto links = vm::links_of_process(init_.process.pid);
     if (!links)
-        return {};
+        return is_refused ? Result<void>(std::move(links).error()) : Result<void>();
     if (is_refused && !links->empty())
         return Error(ErrorKind::unsupported,
                      "the container's network namespace has the link " + links->front() +

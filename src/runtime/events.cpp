@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t longest_wait_ms = 200;
 
 Result<state::Container> load_living(Context& context, const std::string& id) {
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     if (state::effective_status(container) == state::Status::stopped)
         return Error(ErrorKind::wrong_state, "container with id " + id + " is not running"); // runc's words
     return container;
@@ -91,8 +91,11 @@ Result<void> events(Context& context, const std::string& id, uint64_t interval_m
         // One that has stopped has no figures, and its end is that it is deleted, as in runc.
         if (state::effective_status(container) == state::Status::stopped)
             continue;
-        if (auto line = read_stats(context, *connection, id))
+        auto line = read_stats(context, *connection, id);
+        if (line)
             RUNVM_TRY(print(*line));
+        else if (context.log != nullptr && state::effective_status(container) != state::Status::stopped)
+            context.log->warning(line.error().to_string());
     }
     return {};
 }

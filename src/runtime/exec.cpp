@@ -21,7 +21,7 @@ namespace runvm::runtime {
 namespace {
 
 Result<state::Container> load_running(Context& context, const ExecOptions& options) {
-    RUNVM_ASSIGN(state::Container container, context.store->load(options.id));
+    RUNVM_ASSIGN(state::Container container, load(context, options.id));
     switch (state::effective_status(container)) {
     case state::Status::stopped:
         return Error(ErrorKind::wrong_state, "cannot exec in a stopped container");

@@ -2,8 +2,6 @@
 
 namespace runvm::runtime {
 
-namespace {} // namespace
-
 Result<void> start_in_guest(Context& context, MonitorConnection& connection, const std::string& id,
                             const oci::Hooks& hooks) {
     uint32_t hooks_ms = oci::longest_ms(hooks.start_container);

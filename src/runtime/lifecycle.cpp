@@ -100,7 +100,7 @@ state::Container nameless(const std::string& id) {
 
 Result<void> start(Context& context, const std::string& id) {
     RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     switch (state::effective_status(container)) {
     case state::Status::created:
         break;

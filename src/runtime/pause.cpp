@@ -38,7 +38,7 @@ Result<state::Status> status_in_guest(const Context& context, MonitorConnection&
 
 Result<void> pause(Context& context, const std::string& id) {
     RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     state::Status status = state::effective_status(container);
     if (status != state::Status::running && status != state::Status::created)
         return not_running();
@@ -61,7 +61,7 @@ Result<void> pause(Context& context, const std::string& id) {
 
 Result<void> resume(Context& context, const std::string& id) {
     RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     if (state::effective_status(container) != state::Status::paused)
         return not_paused();
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));

@@ -49,7 +49,7 @@ std::vector<pid_t> processes_beside(pid_t first) {
 } // namespace
 
 Result<std::vector<pid_t>> host_pids(Context& context, const std::string& id) {
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     if (state::effective_status(container) == state::Status::stopped || !state::is_alive(container.shim_init))
         return std::vector<pid_t>();
     return processes_beside(container.shim_init.pid);
@@ -57,7 +57,7 @@ Result<std::vector<pid_t>> host_pids(Context& context, const std::string& id) {
 
 Result<std::string> process_table(Context& context, const std::string& id,
                                   const std::vector<std::string>& options) {
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     if (state::effective_status(container) == state::Status::stopped)
         return oci::process_table({{}, 0, now_ns()}, options);
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));

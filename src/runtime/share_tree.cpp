@@ -45,10 +45,22 @@ Result<void> map_ids(int tree, const oci::ShareSource& source) {
     return {};
 }
 
+// What is private here stays so when the monitor makes the others slaves of the host's.
+Result<void> make_private(int tree, const oci::ShareSource& source) {
+    mount_attr attributes{};
+    attributes.propagation = MS_PRIVATE;
+    unsigned flags = AT_EMPTY_PATH | ((source.privacy & MS_REC) != 0 ? AT_RECURSIVE : 0);
+    if (::mount_setattr(tree, "", flags, &attributes, sizeof attributes) != 0)
+        return system_error("make the mount of " + source.path + " private");
+    return {};
+}
+
 } // namespace
 
 Result<os::Fd> clone_share(const oci::ShareSource& source) {
     RUNVM_ASSIGN(os::Fd tree, os::clone_tree(source.path, source.recursive));
+    if (source.privacy != 0)
+        RUNVM_TRY(make_private(tree.get(), source));
     if (!source.id_mappings.empty())
         RUNVM_TRY(map_ids(tree.get(), source));
     return tree;

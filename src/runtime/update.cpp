@@ -45,22 +45,11 @@ Result<void> tell_guest(const Context& context, MonitorConnection& connection, c
     return connection.tell(request.send(), limit_ms, "updateContainer");
 }
 
-// A file may have been written before another was refused.
-void go_back(const Context& context, MonitorConnection& connection, const state::Container& container) {
-    capnp::MallocMessageBuilder message;
-    auto resources = message.initRoot<protocol::Resources>();
-    Result<void> back = oci::plan_resources(container.config, resources);
-    if (back)
-        back = tell_guest(context, connection, container.id, resources);
-    if (!back && context.log != nullptr)
-        context.log->warning("the old limits could not be set again: " + back.error().to_string());
-}
-
 } // namespace
 
 Result<void> update(Context& context, const std::string& id, const UpdateOptions& options) {
     RUNVM_ASSIGN(state::Lock lock, context.store->lock(id));
-    RUNVM_ASSIGN(state::Container container, context.store->load(id));
+    RUNVM_ASSIGN(state::Container container, load(context, id));
     state::Status status = state::effective_status(container);
     if (status == state::Status::stopped || status == state::Status::creating)
         return not_running();
@@ -75,7 +64,6 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     if (auto told = tell_guest(context, *connection, id, resources); !told) {
         if (state::effective_status(container) == state::Status::stopped)
             return not_running();
-        go_back(context, *connection, container);
         return told;
     }
     fault_point("update.after-rpc");

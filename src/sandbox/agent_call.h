@@ -12,6 +12,9 @@
 
 namespace runvm::sandbox {
 
+/// What a guest that has a limit itself gets on top of it, to say so.
+inline constexpr uint32_t answer_ms = 5000;
+
 /// `T`: the results' struct, with a field `error`.
 template <class T>
 kj::Promise<Result<capnp::Response<T>>> ask(kj::Timer& timer, uint32_t limit_ms, const char* name,

@@ -173,7 +173,11 @@ void Sandbox::machine_over(const std::string& reason) {
             end_process(process, killed_with_machine());
     }
     emit("", "", [&](protocol::Event::Builder event) { event.setVmExited(reason); });
-    tasks_.add(machine_.destroy().ignoreResult());
+    ++ends_; // a machine of libvirtd's would outlive the monitor
+    tasks_.add(machine_.destroy().ignoreResult().then([this] {
+        --ends_;
+        settle();
+    }));
     tasks_.add(timer_.afterDelay(linger_ms * kj::MILLISECONDS).then([this, reason] {
         if (!over_)
             on_over_(reason);
@@ -189,7 +193,7 @@ void Sandbox::settle() {
 
 // The VM ends with its last container; the monitor leaves when the shims have their answers.
 void Sandbox::leave_if_idle() {
-    if (over_ || attached_ > 0 || open_streams_ > 0)
+    if (over_ || attached_ > 0 || open_streams_ > 0 || ends_ > 0)
         return;
     if (creator_is_here_ && !committed_)
         return; // it has yet to hear how its create went

@@ -149,11 +149,14 @@ private:
         vm::MachineSize boot;
         vm::MachineSize basis; ///< what containers without limits get
         vm::MachineSize largest;
-        vm::MachineSize now; ///< what the machine was last told to be
+        vm::MachineSize now;      ///< what the machine was last told to be
+        bool is_confirmed = true; ///< the guest has what it was told of
+        bool is_growing = false;
         uint64_t step_mib = 1;
     };
     vm::MachineSize wanted_size() const;
     Promised<void> grow_machine();
+    Promised<void> resize_and_await(vm::MachineSize wanted);
     void shrink_machine();
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
@@ -194,6 +197,7 @@ private:
     bool creator_is_here_ = false;
     bool over_ = false;
     uint32_t attached_ = 0;
+    uint32_t ends_ = 0;         ///< of the machine, on their way
     uint32_t open_streams_ = 0; ///< of ended processes: output that is still on its way
     channel::StreamId next_stream_ = 1;
     std::map<std::string, ContainerRecord> containers_;
@@ -201,6 +205,7 @@ private:
     uint64_t next_listener_ = 1;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
     Sizing sizing_;
+    std::optional<kj::ForkedPromise<void>> growth_; ///< the last one
     Suspension suspension_;
     kj::TaskSet tasks_;
 };

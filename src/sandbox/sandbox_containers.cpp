@@ -121,13 +121,15 @@ Promised<void> Sandbox::create_container(const std::string& id, protocol::Contai
                 discard(init);
                 return kj::mv(booted);
             }
-            if (!guest_ || is_deleted(init))
+            if (is_deleted(init))
                 return failed(deleted_early());
             return grow_machine().then(
                 [this, init, copy = kj::mv(copy), shares = std::move(shares),
                  streams = std::move(streams)](Result<void>&& grown) mutable -> Promised<void> {
-                    if (!guest_ || is_deleted(init))
+                    if (is_deleted(init))
                         return failed(deleted_early());
+                    if (!guest_)
+                        return failed(*failure_);
                     if (!grown) {
                         discard(init);
                         return kj::mv(grown);
@@ -200,6 +202,7 @@ void Sandbox::discard(const ProcessPtr& init) {
         tasks_.add(tell_guest(agent_timeout_ms_, "deleteContainer", request).ignoreResult());
     }
     init->end(killed_with_machine());
+    shrink_machine();
     settle();
 }
 
@@ -277,7 +280,8 @@ Promised<void> Sandbox::start_container(const std::string& id, uint32_t hooks_ms
     auto request = guest_->agent.startContainerRequest();
     request.setId(id);
     uint32_t limit_ms = agent_timeout_ms_ + std::min(hooks_ms, longest_hooks_ms);
-    return tell_guest(limit_ms, "startContainer", request)
+    request.setLimitMs(limit_ms);
+    return tell_guest(limit_ms + answer_ms, "startContainer", request)
         .then([this, id](Result<void>&& answer) -> Result<void> {
             RUNVM_TRY(answer);
             if (auto record = find(id))
@@ -426,8 +430,12 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
 
 Promised<ProcessPtr> Sandbox::find_process(const std::string& id, const std::string& exec_id) {
     return timer_.timeoutAfter(agent_timeout_ms_ * kj::MILLISECONDS, wait_for_process(id, exec_id))
-        .catch_([id](kj::Exception&&) -> Result<ProcessPtr> {
-            return Error(ErrorKind::not_found, "the sandbox has no such process of container " + id);
+        .catch_([this, id, exec_id](kj::Exception&&) -> Promised<ProcessPtr> {
+            // A container whose hooks run yet, which may take any time.
+            if (exec_id.empty() && creator_is_here_ && !committed_)
+                return find_process(id, exec_id);
+            return Result<ProcessPtr>(
+                Error(ErrorKind::not_found, "the sandbox has no such process of container " + id));
         });
 }
 

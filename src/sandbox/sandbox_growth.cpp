@@ -12,7 +12,6 @@ namespace runvm::sandbox {
 
 namespace {
 
-constexpr uint32_t answer_ms = 5000;
 // What 52 bits of a physical address reach (x86-64, Intel SDM 3A, 4.1.4): no sum of sizes overflows.
 constexpr uint64_t most_memory_mib = uint64_t{1} << 32U;
 
@@ -63,12 +62,35 @@ vm::MachineSize Sandbox::wanted_size() const {
     return wanted;
 }
 
+// One at a time: who comes meanwhile looks again afterwards, whatever came of it.
 Promised<void> Sandbox::grow_machine() {
+    if (sizing_.is_growing)
+        return growth_->addBranch().then([this] { return grow_machine(); });
+    vm::MachineSize before = sizing_.now;
     vm::MachineSize wanted = wanted_size();
-    if (wanted.vcpus <= sizing_.now.vcpus && wanted.memory_mib <= sizing_.now.memory_mib)
+    bool is_large_enough = wanted.vcpus <= before.vcpus && wanted.memory_mib <= before.memory_mib;
+    if (!guest_)
+        return failed(*failure_);
+    if (is_large_enough && sizing_.is_confirmed)
         return Result<void>();
-    wanted.memory_mib = std::max(wanted.memory_mib, sizing_.now.memory_mib);
-    sizing_.now = wanted; // for calls that come before it is done: they ask for more, never for less
+    wanted.memory_mib = std::max(wanted.memory_mib, before.memory_mib);
+    sizing_.is_growing = true;
+    sizing_.now = wanted;
+    auto grown = kj::newPromiseAndFulfiller<void>();
+    growth_ = grown.promise.fork();
+    return resize_and_await(wanted).then(
+        [this, before, fulfiller = kj::mv(grown.fulfiller)](Result<void>&& answer) mutable -> Result<void> {
+            sizing_.is_growing = false;
+            sizing_.is_confirmed = answer.ok();
+            // Memory that was asked for is taken back by shrink_machine; a cpu may not have been plugged.
+            if (!answer)
+                sizing_.now.vcpus = before.vcpus;
+            fulfiller->fulfill();
+            return kj::mv(answer);
+        });
+}
+
+Promised<void> Sandbox::resize_and_await(vm::MachineSize wanted) {
     uint64_t growth_mib = wanted.memory_mib - sizing_.boot.memory_mib;
     auto awake = suspension_.keep_awake();
     return machine_.resize(wanted.vcpus, growth_mib)
@@ -80,11 +102,6 @@ Promised<void> Sandbox::grow_machine() {
             request.setMemoryMib(growth_mib);
             request.setLimitMs(agent_timeout_ms_);
             return tell_guest(agent_timeout_ms_ + answer_ms, "grow", request);
-        })
-        .then([this](Result<void>&& grown) -> Result<void> {
-            if (!grown)
-                sizing_.now = sizing_.boot; // the next one tries all of it again
-            return kj::mv(grown);
         })
         .attach(kj::mv(awake));
 }

@@ -45,7 +45,9 @@ Result<void> make_machine_folder(const std::string& run_folder, const std::strin
     for (const std::string& passed : {run_folder, machines})
         if (::chmod(passed.c_str(), 0711) != 0)
             return system_error("chmod " + passed);
-    if (::mkdir(folder.c_str(), 0710) != 0 || ::chown(folder.c_str(), 0, gid) != 0)
+    // chmod: the caller's umask counts for mkdir.
+    if (::mkdir(folder.c_str(), 0700) != 0 || ::chown(folder.c_str(), 0, gid) != 0 ||
+        ::chmod(folder.c_str(), 0710) != 0)
         return system_error("make " + folder);
     return {};
 }

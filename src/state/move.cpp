@@ -4,28 +4,39 @@ namespace runvm::state {
 
 namespace {
 
-/// The lock of the container's id in `to`. It has it already if a move was interrupted.
-Result<Lock> claim(Store& to, const Container& container) {
+struct Claim {
+    Lock lock;
+    /// A move was interrupted when it had copied the container. What is there counts: commands may have used
+    /// it since.
+    bool is_copied = false;
+};
+
+Result<Claim> claim(Store& to, const Container& container) {
     auto reserved = to.reserve(container.id);
-    if (reserved || reserved.error().kind() != ErrorKind::already_exists)
-        return reserved;
+    if (reserved)
+        return Claim{*std::move(reserved), false};
+    if (reserved.error().kind() != ErrorKind::already_exists)
+        return std::move(reserved).error();
     RUNVM_ASSIGN(Lock lock, to.lock(container.id));
     RUNVM_ASSIGN(Container there, to.load(container.id));
-    bool is_copy = there.created_ns == container.created_ns;
-    bool is_reserved_only = there.status == Status::creating && !is_alive(there.creator);
-    if (!is_copy && !is_reserved_only)
-        return reserved;
-    return lock;
+    bool is_reserved_only = there.status == Status::creating && there.created_ns != container.created_ns &&
+                            !is_alive(there.creator);
+    if (is_reserved_only)
+        return Claim{std::move(lock), false};
+    if (there.created_ns != container.created_ns)
+        return std::move(reserved).error();
+    return Claim{std::move(lock), true};
 }
 
 Result<void> move_one(Store& from, Store& to, const std::string& id, int limit_ms) {
     RUNVM_ASSIGN(Lock lock, from.lock(id, limit_ms));
     RUNVM_ASSIGN(Container container, from.load(id));
-    RUNVM_ASSIGN(Lock new_lock, claim(to, container));
-    if (auto saved = to.save(container); !saved) {
-        (void)to.remove(id);
-        return saved;
-    }
+    RUNVM_ASSIGN(Claim claimed, claim(to, container));
+    if (!claimed.is_copied)
+        if (auto saved = to.save(container); !saved) {
+            (void)to.remove(id);
+            return saved;
+        }
     return from.remove(id);
 }
 

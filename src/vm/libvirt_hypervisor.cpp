@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,8 @@ namespace {
 constexpr const char* embed_uri = "qemu:///embed";
 constexpr size_t log_tail_bytes = 4096;
 constexpr int kill_timeout_ms = 10'000;
+constexpr auto daemon_return_limit = std::chrono::seconds(5);
+constexpr auto daemon_return_interval = std::chrono::milliseconds(200);
 constexpr int keepalive_interval_s = 5;
 constexpr unsigned keepalive_count = 3;
 
@@ -40,6 +43,12 @@ Error libvirt_error(const std::string& step) {
     Error error(ErrorKind::internal, message);
     error.add_context(step);
     return error;
+}
+
+/// The call that failed was of a machine that has ended.
+bool is_over() {
+    int code = virGetLastErrorCode();
+    return code == VIR_ERR_NO_DOMAIN || code == VIR_ERR_OPERATION_INVALID;
 }
 
 /// libvirt's events need a thread that runs its loop. The loop's state is the process's: there is one.
@@ -152,7 +161,9 @@ private:
     Result<void> watch_process();
     void on_lifecycle(int event);
     static void connection_lost(virConnectPtr connection, int reason, void* self);
+    Result<void> destroy_leftover();
     Result<void> destroy_by_libvirtd();
+    Result<void> destroy_over_new_connection();
     void set_reason(const char* reason);
     void ended();
 
@@ -222,6 +233,18 @@ Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
     return {};
 }
 
+/// A libvirtd that was killed leaves its machines running. This one's name is of the sandbox's folder, which
+/// is ours alone.
+Result<void> LibvirtHypervisor::destroy_leftover() {
+    virDomainPtr domain = virDomainLookupByName(connection_, spec_.name.c_str());
+    if (domain == nullptr)
+        return {};
+    Defer free([&] { virDomainFree(domain); });
+    if (virDomainDestroy(domain) != 0 && !is_over())
+        return libvirt_error("end the machine " + spec_.name + " that an earlier sandbox has left");
+    return {};
+}
+
 Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
     auto forward = [](virConnectPtr, virDomainPtr, int event, int, void* self) {
         static_cast<LibvirtHypervisor*>(self)->on_lifecycle(event);
@@ -234,6 +257,8 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
     if (lifecycle_callback_ < 0)
         return libvirt_error("listen to the machine's events");
     spec_ = spec;
+    if (!embedded())
+        RUNVM_TRY(destroy_leftover());
     // A libvirtd ends the machine when the monitor is gone, as the embedded driver's reaper does.
     unsigned flags = embedded() ? 0 : VIR_DOMAIN_START_AUTODESTROY;
     // libvirt starts QEMU from this thread, and has been told to leave labels alone.
@@ -308,24 +333,33 @@ Result<void> LibvirtHypervisor::resize(uint32_t vcpus, uint64_t growth_mib) {
     return {};
 }
 
-Result<void> LibvirtHypervisor::destroy_by_libvirtd() {
-    auto is_over = [] {
-        int code = virGetLastErrorCode();
-        return code == VIR_ERR_NO_DOMAIN || code == VIR_ERR_OPERATION_INVALID;
-    };
-    if (virDomainDestroy(domain_) == 0 || is_over())
-        return {};
-    // The daemon may have been started anew.
-    Error error = libvirt_error("end the machine");
+Result<void> LibvirtHypervisor::destroy_over_new_connection() {
     virConnectPtr connection = virConnectOpen(options_.uri.c_str());
     if (connection == nullptr)
-        return error;
+        return libvirt_error("open " + options_.uri);
     Defer close([&] { virConnectClose(connection); });
     virDomainPtr domain = virDomainLookupByName(connection, spec_.name.c_str());
-    if (domain == nullptr)
-        return is_over() ? Result<void>() : error;
-    Defer free([&] { virDomainFree(domain); });
-    return virDomainDestroy(domain) == 0 || is_over() ? Result<void>() : error;
+    Defer free([&] {
+        if (domain != nullptr)
+            virDomainFree(domain);
+    });
+    if (domain != nullptr && virDomainDestroy(domain) == 0)
+        return {};
+    return is_over() ? Result<void>() : libvirt_error("end the machine");
+}
+
+Result<void> LibvirtHypervisor::destroy_by_libvirtd() {
+    if (virDomainDestroy(domain_) == 0 || is_over())
+        return {};
+    // The daemon may be about to be started anew. What it does not get to hear now ends before the next
+    // machine of this name starts (destroy_leftover).
+    auto deadline = std::chrono::steady_clock::now() + daemon_return_limit;
+    Result<void> ended = destroy_over_new_connection();
+    while (!ended && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(daemon_return_interval);
+        ended = destroy_over_new_connection();
+    }
+    return ended;
 }
 
 Result<void> LibvirtHypervisor::destroy() {

@@ -97,6 +97,21 @@ all=("${early[@]}" poststart poststop)
     assert_stdout process
 }
 
+@test "hooks: may take longer than the agent's answers" {
+    only_runvm "its own time limits"
+    printf '[hypervisor]\nagent_timeout_ms = 5000\n' >"$FILE_DIR/slow.toml"
+    local RUNTIME_GLOBALS="--config $FILE_DIR/slow.toml"
+    bundle echo process
+    hook prestart 'sleep 7'
+    hook startContainer 'sleep 7'
+    edit '.hooks.startContainer[0].timeout = 30'
+    hook poststart "touch $BUNDLE/poststart"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout process
+    [[ -e $BUNDLE/poststart ]]
+}
+
 @test "hooks: an early one that fails undoes the create, and poststop is run" {
     local kind
     for kind in "${early[@]}"; do

@@ -115,6 +115,34 @@ more_everywhere() { runtime exec "$SHARED" sh -c 'tail -q -n 1 /in/file /flat/fi
     assert_equal "$(grep -v slave <<<"$STDOUT")" $'/in -\n/shared shared\n/unbindable unbindable'
 }
 
+@test "mounts: a bind is remounted with other flags" {
+    bundle sh -c 'awk "\$5 == \"/again\" { print \$6 }" /proc/self/mountinfo; touch /again/x'
+    edit '.mounts += [{destination: "/again", type: "bind", source: $folder, options: ["bind"]},
+        {destination: "/again", type: "bind", source: $folder, options: ["bind", "remount", "ro", "noexec"]}]' --arg folder "$TREE"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout ro,noexec,relatime
+    assert_stderr_contains "/again/x: Read-only file system"
+}
+
+# Of a mount that is shared on the host, which is what a host with systemd has everywhere.
+@test "mounts: what the host mounts later is seen below slaves, and not below private ones" {
+    local place=$FILE_DIR/shared-on-host
+    mkdir -p "$place/later"
+    mount --bind "$place" "$place"
+    mount --make-shared "$place"
+    bundle sh -c "$FOREVER"
+    edit '.mounts += [{destination: "/slave", type: "bind", source: $place, options: ["rbind", "rslave"]},
+        {destination: "/private", type: "bind", source: $place, options: ["rbind", "rprivate"]}]' --arg place "$place"
+    run_until_ready "$ID"
+    mount -t tmpfs tmpfs "$place/later"
+    touch "$place/later/file"
+    capture runtime exec "$ID" ls /slave/later /private/later
+    runtime delete --force "$ID"
+    umount "$place/later"
+    umount "$place"
+    assert_stdout $'/private/later:\n\n/slave/later:\nfile'
+}
+
 @test "mounts: through a link they stay in the rootfs" {
     assert_equal "$(inside 'cat /etc/by-link/file')" data
     [[ ! -e /etc/by-link ]]
@@ -137,7 +165,6 @@ more_everywhere() { runtime exec "$SHARED" sh -c 'tail -q -n 1 /in/file /flat/fi
  += {source: "", options: ["bind"]}|.source: found ""; a bind mount needs a path of the host
  += {source: "/no/such", options: ["bind"]}|.source: /no/such is missing on the host; create it or remove the mount
  += {source: ($folder + "/pipe"), options: ["bind"]}|.source: /tmp/
- += {source: $folder, options: ["bind", "remount"]}|.options: remounting a bind mount is not supported yet
  += {source: $folder, options: ["bind", "size=5"]}|.options: bind mounts cannot have any filesystem-specific options applied: size=5
  += {options: "ro"}|.options: found "ro"; an array is expected
 END

@@ -21,8 +21,6 @@ refused_value() {
     zos | freebsd) echo '{"x": 1}' ;;
     vm) echo '{"kernel": {"path": "/boot/vmlinuz"}}' ;;
     linux.netDevices) echo '{"eth0": {"name": "inside"}}' ;;
-    linux.seccomp.listenerPath) echo '"/run/seccomp.socket"' ;;
-    linux.seccomp.listenerMetadata) echo '"data"' ;;
     linux.intelRdt) echo '{"closID": "class"}' ;;
     linux.memoryPolicy) echo '{"mode": "MPOL_BIND", "nodes": "0"}' ;;
     linux.personality.flags) echo '["ADDR_NO_RANDOMIZE"]' ;;
@@ -41,6 +39,8 @@ no_effect_value() {
     linux.mountLabel) echo '"system_u:object_r:container_file_t:s0:c1,c2"' ;;
     process.execCPUAffinity.initial) echo '"0"' ;;
     linux.cgroupsPath) echo '"/a/path"' ;;
+    linux.seccomp.listenerPath) echo '"/run/seccomp.socket"' ;;
+    linux.seccomp.listenerMetadata) echo '"data"' ;;
     linux.resources.memory.disableOOMKiller | linux.resources.memory.useHierarchy) echo true ;;
     linux.resources.memory.swappiness) echo 50 ;;
     linux.resources.memory.* | linux.resources.cpu.realtime* | linux.resources.network.classID) echo 1048576 ;;

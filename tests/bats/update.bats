@@ -81,6 +81,24 @@ value() { runtime exec "${2:-$SHARED}" cat "/sys/fs/cgroup/$1"; }
     assert_status 1
     assert_stderr_contains cpuset.cpus
     assert_equal "$(value pids.max)" 90
+    # Also what config.json does not say any more, or never did.
+    runtime update --cpu-share 512 "$SHARED"
+    bundle sh -c "$FOREVER"
+    run_until_ready "$ID"
+    capture runtime update --pids-limit 91 --memory 64m --cpuset-cpus 500 "$SHARED"
+    assert_status 1
+    assert_equal "$(value pids.max)" 90
+    capture runtime update --memory 64m --cpu-quota 5000 --cpuset-cpus 500 "$ID"
+    assert_status 1
+    assert_equal "$(value memory.max "$ID") $(value cpu.max "$ID")" "max max 100000"
+}
+
+@test "update: a quota below the burst that was, with a burst that fits" {
+    only_runvm "in the guest's cgroup"
+    runtime update --cpu-period 100000 --cpu-quota 90000 --cpu-burst 50000 "$SHARED"
+    runtime update --cpu-period 100000 --cpu-quota 20000 --cpu-burst 10000 "$SHARED"
+    assert_equal "$(value cpu.max) $(value cpu.max.burst)" "20000 100000 10000"
+    runtime update --cpu-period 100000 --cpu-quota -1 --cpu-burst 0 "$SHARED"
 }
 
 @test "update: a created and a paused container" {

@@ -27,7 +27,7 @@ static void check_planned(const std::string& config, const std::string& text) {
     if (resources.getDeviceRules().size() != 0)
         std::abort();
     capnp::MallocMessageBuilder again;
-    if (!oci::plan_resources(update->config, again.initRoot<protocol::Resources>()))
+    if (!oci::plan_update(update->config, "{}", "r.json", again.initRoot<protocol::Resources>()))
         std::abort();
 }
 

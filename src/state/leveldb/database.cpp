@@ -38,8 +38,8 @@ Result<os::Fd> lock_folder(const std::string& path, int operation, int limit_ms)
         if (errno != EWOULDBLOCK && errno != EINTR)
             return system_error("lock " + path);
         if (std::chrono::steady_clock::now() > deadline)
-            return Error(ErrorKind::timeout, path + " is in use by a command that has not ended within " +
-                                                 std::to_string(limit_ms) + " ms");
+            return Error(ErrorKind::unavailable, path + " is in use by a command that has not ended within " +
+                                                     std::to_string(limit_ms) + " ms");
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, longest_pause);
     }
@@ -63,8 +63,8 @@ Error to_error(const leveldb::Status& status, const std::string& path) {
 
 void keep_spare(const std::string& path) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) == 0)
-        return;
+    if (::stat(path.c_str(), &info) == 0 && info.st_size >= spare_bytes)
+        return; // less: it was killed in between
     os::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (file && ::posix_fallocate(file.get(), 0, spare_bytes) != 0)
         ::unlink(path.c_str());

@@ -43,7 +43,7 @@ private:
     Result<Container> load_from(const Database& database, const std::string& id) const;
     static Result<std::vector<std::string>> ids_in(const Database& database);
     Result<std::optional<os::Fd>> try_claim(const std::string& id) const;
-    bool is_leftover(const std::string& id) const;
+    void remove_leftover(const std::string& id) const;
     Result<os::Fd> open_lock(const std::string& id) const;
     Result<void> put_reserved(const std::string& id) const;
     Result<void> erase(const std::string& id) const;
@@ -71,13 +71,18 @@ Result<std::optional<os::Fd>> LeveldbStore::try_claim(const std::string& id) con
     return std::optional<os::Fd>(std::move(*fd));
 }
 
-/// A lock file that no process has.
-bool LeveldbStore::is_leftover(const std::string& id) const {
-    auto fd = os::open_file(lock_path(id), O_RDONLY | O_NOFOLLOW);
+/// Removes a lock file that no process has, of an id without a container: who reserves it meanwhile waits,
+/// and finds the file gone.
+void LeveldbStore::remove_leftover(const std::string& id) const {
+    std::string path = lock_path(id);
+    auto fd = os::open_file(path, O_RDONLY | O_NOFOLLOW);
     if (!fd)
-        return false;
-    auto locked = try_lock(fd->get(), lock_path(id));
-    return locked && *locked == Locked::yes && is_still_at(fd->get(), lock_path(id));
+        return;
+    auto locked = try_lock(fd->get(), path);
+    if (!locked || *locked == Locked::no || !is_still_at(fd->get(), path))
+        return;
+    if (auto there = exists(id); there && !*there)
+        ::unlink(path.c_str());
 }
 
 Result<void> LeveldbStore::put_reserved(const std::string& id) const {
@@ -132,9 +137,12 @@ Result<Lock> LeveldbStore::lock(const std::string& id, int limit_ms) {
         return with_container(std::move(fd).error(), id);
     RUNVM_TRY(wait_for_lock(fd->get(), lock_path(id), id, limit_ms));
     RUNVM_ASSIGN(there, exists(id));
-    if (!there || !is_still_at(fd->get(), lock_path(id)))
-        return with_container(not_found(), id);
-    return Lock(std::move(*fd));
+    if (is_still_at(fd->get(), lock_path(id))) {
+        if (there)
+            return Lock(std::move(*fd));
+        ::unlink(lock_path(id).c_str()); // made by open_lock after another process had deleted the container
+    }
+    return with_container(not_found(), id);
 }
 
 Result<void> LeveldbStore::save(const Container& container) {
@@ -192,15 +200,18 @@ Result<void> LeveldbStore::remove(const std::string& id) {
         return with_container(std::move(there).error(), id);
     if (!there || *there) {
         auto erased = erase(id);
-        if (!erased && erased.error().errno_value() == ENOSPC && Database::give_up_spare(root_))
+        bool is_full =
+            !erased && (erased.error().errno_value() == ENOSPC || erased.error().errno_value() == EDQUOT);
+        if (is_full && Database::give_up_spare(root_))
             erased = erase(id);
         if (!erased)
             return with_container(std::move(erased).error(), id);
     }
     // The caller has the lock of a container that is there. Of a killed reserve or remove nobody has.
-    bool was_there = !there || *there;
-    if (was_there || is_leftover(id))
+    if (!there || *there)
         ::unlink(lock_path(id).c_str());
+    else
+        remove_leftover(id);
     return {};
 }
 

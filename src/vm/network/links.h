@@ -11,7 +11,8 @@
 
 namespace runvm::vm {
 
-/// The names of the links in the process's network namespace, but lo (proc(5), /proc/PID/net/dev).
+/// The names of the links in the process's network namespace, but lo and the kernel's own tunnels (proc(5),
+/// /proc/PID/net/dev).
 Result<std::vector<std::string>> links_of_process(pid_t pid);
 
 /// The same from the text of /proc/PID/net/dev.

@@ -92,6 +92,7 @@ Failure create(CreateRequest& request) {
 
 Failure start(const std::string& id) {
     auto request = vm->agent().startContainerRequest();
+    request.setLimitMs(60000);
     request.setId(id.c_str());
     return failure_of(wait_for(request.send()));
 }

@@ -136,9 +136,20 @@ TEST_F(Mounts, options_of_a_file_system_are_refused_on_a_bind) {
               "applied: size=1");
 }
 
-TEST_F(Mounts, what_is_not_honoured_yet_is_refused) {
-    bind("folder", {"bind", "remount"});
-    EXPECT_EQ(plan().error().kind(), ErrorKind::unsupported);
+TEST_F(Mounts, a_remounted_bind_has_no_source) {
+    bind("folder", {"bind", "remount", "ro"});
+    auto planned = plan();
+    ASSERT_TRUE(planned) << planned.error().to_string();
+    EXPECT_EQ(planned->shares.size(), 1U) << "the rootfs alone";
+}
+
+TEST_F(Mounts, private_ones_are_private_on_the_host) {
+    bind("folder", {"rbind", "rprivate"});
+    EXPECT_EQ(plan()->shares.at(1).privacy, uint64_t{MS_PRIVATE | MS_REC});
+    bind("folder", {"rbind", "unbindable"});
+    EXPECT_EQ(plan()->shares.at(1).privacy, uint64_t{MS_PRIVATE});
+    bind("folder", {"rbind", "rslave"});
+    EXPECT_EQ(plan()->shares.at(1).privacy, 0U);
 }
 
 TEST(mount_options, later_ones_win) {

@@ -149,18 +149,19 @@ TEST_F(LogFile, errors) {
 }
 
 TEST(features, are_what_the_parser_takes) {
-    Json json = Json::parse(features_json());
+    Json json = Json::parse(features_json("io.test."));
     EXPECT_EQ(json["ociVersionMin"], "1.0.0");
     EXPECT_EQ(json["ociVersionMax"], spec_version);
     EXPECT_EQ(json["hooks"].size(), is_honoured("hooks.prestart") ? 6U : 0U);
-    EXPECT_EQ(json["mountOptions"].size(), 60U);
+    EXPECT_EQ(json["mountOptions"].size(), 62U);
     EXPECT_EQ(json["linux"]["namespaces"],
               Json({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}));
     EXPECT_EQ(json["linux"]["capabilities"][0], "CAP_CHOWN");
     EXPECT_EQ(json["linux"]["capabilities"].size(), 41U);
     EXPECT_EQ(json["linux"]["seccomp"]["actions"].size(), 8U);
     EXPECT_EQ(json["linux"]["mountExtensions"]["idmap"]["enabled"], true);
-    EXPECT_EQ(features_json().back(), '\n');
+    EXPECT_EQ(json["potentiallyUnsafeConfigAnnotations"], Json::array({"io.test."}));
+    EXPECT_EQ(features_json("io.test.").back(), '\n');
 }
 
 } // namespace runvm::oci::test

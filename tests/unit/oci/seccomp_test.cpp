@@ -236,7 +236,6 @@ TEST_F(Seccomp, refusals) {
           Json::array({rule({"mkdir"}, "SCMP_ACT_ERRNO", Json::array({argument(0, 1, "SCMP_CMP_EQ")}))})}});
     EXPECT_EQ(error_kind_with("/linux/seccomp/defaultAction", "SCMP_ACT_NOTIFY"), ErrorKind::unsupported);
     EXPECT_EQ(error_kind_with("/linux/seccomp/syscalls/0/action", "SCMP_ACT_NOTIFY"), ErrorKind::unsupported);
-    EXPECT_EQ(error_kind_with("/linux/seccomp/listenerPath", "/x"), ErrorKind::unsupported);
     EXPECT_NE(error_with("/linux/seccomp/defaultAction", "X").find("allowed are SCMP_ACT_ALLOW"),
               std::string::npos);
     EXPECT_NE(error_with("/linux/seccomp/architectures/0", "X").find("allowed are SCMP_ARCH_"),

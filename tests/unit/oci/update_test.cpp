@@ -126,13 +126,5 @@ TEST(UpdateTest, BadFlags) {
     EXPECT_THAT(of_flags({{"cpu-quota", "1.5"}}), HasSubstr("invalid value for cpu-quota"));
 }
 
-TEST(UpdateTest, TheOldLimitsCanBeSetAgain) {
-    capnp::MallocMessageBuilder message;
-    auto resources = message.initRoot<protocol::Resources>();
-    ASSERT_TRUE(plan_resources(container, resources));
-    EXPECT_EQ(resources.getFiles().size(), 6U);
-    EXPECT_EQ(resources.getDeviceRules().size(), 0U);
-}
-
 } // namespace
 } // namespace runvm::oci

@@ -31,12 +31,15 @@ protected:
         ASSERT_TRUE(sandbox.boot(config));
     }
 
-    Result<void> update(const std::string& id, uint32_t cpus, uint64_t memory_bytes) {
+    Promised<void> begin_update(const std::string& id, uint32_t cpus, uint64_t memory_bytes) {
         capnp::MallocMessageBuilder message;
         auto resources = message.initRoot<protocol::Resources>();
         resources.getDemand().setCpus(cpus);
         resources.getDemand().setMemoryBytes(memory_bytes);
-        return wait(sandbox.update_container(id, resources));
+        return sandbox.update_container(id, resources);
+    }
+    Result<void> update(const std::string& id, uint32_t cpus, uint64_t memory_bytes) {
+        return wait(begin_update(id, cpus, memory_bytes));
     }
 
     std::vector<std::string> resizes() {
@@ -119,9 +122,23 @@ TEST_F(SandboxGrowthTest, WhatFailedIsTriedAgain) {
     script.errors.emplace("grow", Error(ErrorKind::timeout, "1 of 2 cpus"));
     EXPECT_THAT(update("c1", 2, gib).error().to_string(), HasSubstr("1 of 2 cpus"));
     script.errors.clear();
-    EXPECT_THAT(resizes(), Contains("resize 2 +768"));
+    EXPECT_THAT(resizes(), ElementsAre("resize 2 +768", "resize 1 +0"))
+        << "memory that nobody asks for any more";
     EXPECT_TRUE(update("c1", 2, gib));
     EXPECT_THAT(resizes(), ElementsAre("resize 2 +768"));
+}
+
+TEST_F(SandboxGrowthTest, TwoAtOnceBothWaitForTheMachine) {
+    boot_machine();
+    create("c1");
+    create("c2");
+    script.calls.clear();
+    auto one = begin_update("c1", 1, gib);
+    auto two = begin_update("c2", 1, gib);
+    EXPECT_TRUE(wait(kj::mv(two)));
+    EXPECT_TRUE(wait(kj::mv(one)));
+    EXPECT_THAT(script.calls.front(), StartsWith("grow")) << "before any limit";
+    EXPECT_THAT(script.calls, Not(Contains(StartsWith("updateContainer")).Times(1)));
 }
 
 TEST_F(SandboxGrowthTest, ALimitThatIsRefusedAsksForNothing) {

@@ -287,6 +287,16 @@ TEST_F(SandboxTest, AShimOfNoProcessIsToldSo) {
     EXPECT_EQ(found.error().kind(), ErrorKind::not_found);
 }
 
+TEST_F(SandboxTest, AShimWaitsAsLongAsItsCreatorIsAtWork) {
+    agent_timeout_ms = 20;
+    ASSERT_TRUE(boot());
+    sandbox.creator_came(); // its hooks run
+    auto found = sandbox.find_process("c1", "");
+    wait(io.provider->getTimer().afterDelay(100 * kj::MILLISECONDS));
+    create("c1");
+    EXPECT_TRUE(wait(kj::mv(found)));
+}
+
 TEST_F(SandboxTest, DeleteEndsTheProcessAndTakesTheSharesAway) {
     ASSERT_TRUE(boot());
     create("c1");

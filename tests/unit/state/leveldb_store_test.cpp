@@ -130,9 +130,9 @@ TEST_F(LeveldbStoreTest, AStoppedWriterDoesNotHangOthersForEver) {
     ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
     auto reader = Database::open_to_read(root(), 50);
     ASSERT_FALSE(reader.ok());
-    EXPECT_EQ(reader.error().kind(), ErrorKind::timeout);
+    EXPECT_EQ(reader.error().kind(), ErrorKind::unavailable);
     EXPECT_THAT(reader.error().to_string(), HasSubstr("is in use by a command"));
-    EXPECT_EQ(Database::open_to_write(root(), 50).error().kind(), ErrorKind::timeout);
+    EXPECT_EQ(Database::open_to_write(root(), 50).error().kind(), ErrorKind::unavailable);
 }
 
 } // namespace

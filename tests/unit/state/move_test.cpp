@@ -50,6 +50,16 @@ TEST_F(MoveTest, GoesOnAfterAnInterruption) {
     expect_equal(*database_->load("one"), sample_container("one"));
 }
 
+TEST_F(MoveTest, WhatWasUsedSinceAnInterruptionCounts) {
+    Container used = sample_container("one");
+    used.status = Status::paused;
+    put(*folders_, sample_container("one"));
+    put(*database_, used);
+    EXPECT_EQ(move_all(*folders_, *database_)->containers, 1U);
+    EXPECT_THAT(*folders_->list(), IsEmpty());
+    expect_equal(*database_->load("one"), used);
+}
+
 TEST_F(MoveTest, WhatCannotBeMovedStays) {
     Container other = sample_container("one");
     other.created_ns = 1;

@@ -51,7 +51,7 @@ make_neutral_host() {
     chmod 711 "$FILE_DIR" "$FILE_DIR/bundles"
     mount --bind "$FILE_DIR" "$FILE_DIR"
     mount --make-private "$FILE_DIR"
-    mount -o remount,bind,rw,suid,dev,exec,relatime,diratime "$FILE_DIR"
+    mount -o remount,bind,rw,suid,dev,exec,atime,diratime,relatime "$FILE_DIR"
     jq '.linux.sysctl = {"net.ipv4.ip_forward": "0"}' "$FILE_DIR/base.json" >"$FILE_DIR/base.json.new"
     mv "$FILE_DIR/base.json.new" "$FILE_DIR/base.json"
 }

@@ -36,11 +36,10 @@ make_neutral_runc() {
     local path
     path=$(command -v runc) || fail "runc is missing: scripts/packages/test.txt"
     mkdir "$FILE_DIR/neutral"
-    cat >"$RUNC" <<END
-#!/bin/bash
-{ renice -n 0 -p \$\$; ionice -c none -p \$\$; choom -n 0 -p \$\$; } >/dev/null 2>&1
-exec $path "\$@"
-END
+    # shellcheck disable=SC2016 # the script's own
+    printf '%s\n' '#!/bin/bash' \
+        '{ renice -n 0 -p $$; ionice -c none -p $$; choom -n 0 -p $$; } >/dev/null 2>&1' \
+        "exec $path \"\$@\"" >"$RUNC"
     chmod +x "$RUNC"
 }
 

@@ -296,6 +296,10 @@ Result<void> Creation::start() {
 
 void Creation::undo() {
     connection_.reset();
+    // Its monitor ends by itself now. A libvirtd keeps a machine whose monitor is killed while it starts it.
+    if (config::has_libvirtd(context_.config) && reaper_.pidfd)
+        (void)os::wait_for_end(reaper_.pidfd.get(),
+                               context_.config.hypervisor.boot_timeout_ms + monitor_timeout_ms);
     os::end_child(reaper_);
     os::end_child(shim_);
     os::end_child(init_.process);

@@ -18,6 +18,8 @@ using State = protocol::SandboxState;
 constexpr uint32_t power_off_timeout_ms = 5000;
 // How long shims may take to leave a machine that is over.
 constexpr uint32_t linger_ms = 10000;
+// A libvirtd finishes the start of a machine before it ends it, and its first start looks at every emulator.
+constexpr uint32_t destroy_timeout_ms = 60000;
 
 } // namespace
 
@@ -174,15 +176,19 @@ void Sandbox::machine_over(const std::string& reason) {
     }
     emit("", "", [&](protocol::Event::Builder event) { event.setVmExited(reason); });
     ++ends_; // a machine of libvirtd's would outlive the monitor
-    tasks_.add(machine_.destroy().ignoreResult().then([this] {
-        --ends_;
-        settle();
-    }));
-    tasks_.add(timer_.afterDelay(linger_ms * kj::MILLISECONDS).then([this, reason] {
-        if (!over_)
-            on_over_(reason);
-        over_ = true;
-    }));
+    auto destroyed = machine_.destroy().ignoreResult();
+    tasks_.add(timer_.timeoutAfter(destroy_timeout_ms * kj::MILLISECONDS, kj::mv(destroyed))
+                   .catch_([](kj::Exception&&) {})
+                   .then([this] {
+                       --ends_;
+                       settle();
+                       return timer_.afterDelay(linger_ms * kj::MILLISECONDS);
+                   })
+                   .then([this, reason] {
+                       if (!over_)
+                           on_over_(reason);
+                       over_ = true;
+                   }));
 }
 
 // To be called when something has ended: the machine may be suspended, or the monitor may leave.

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -246,8 +247,13 @@ Result<void> LibvirtHypervisor::destroy_leftover() {
 }
 
 Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
-    auto forward = [](virConnectPtr, virDomainPtr, int event, int, void* self) {
-        static_cast<LibvirtHypervisor*>(self)->on_lifecycle(event);
+    spec_ = spec;
+    // A libvirtd tells of every machine; that of an earlier sandbox has this one's name.
+    auto forward = [](virConnectPtr, virDomainPtr domain, int event, int, void* self) {
+        auto* hypervisor = static_cast<LibvirtHypervisor*>(self);
+        std::array<char, VIR_UUID_STRING_BUFLEN> uuid{};
+        if (virDomainGetUUIDString(domain, uuid.data()) == 0 && hypervisor->spec_.uuid == uuid.data())
+            hypervisor->on_lifecycle(event);
         return 0;
     };
     // libvirt's one registration function for callbacks of all kinds takes them by a cast.
@@ -256,7 +262,6 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
         VIR_DOMAIN_EVENT_CALLBACK(static_cast<virConnectDomainEventCallback>(forward)), this, nullptr);
     if (lifecycle_callback_ < 0)
         return libvirt_error("listen to the machine's events");
-    spec_ = spec;
     if (!embedded())
         RUNVM_TRY(destroy_leftover());
     // A libvirtd ends the machine when the monitor is gone, as the embedded driver's reaper does.

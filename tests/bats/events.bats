@@ -20,8 +20,9 @@ begin_events() {
 starve() {
     edit '.linux.resources.memory.limit = 33554432 | .mounts += [{destination: "/tmp", type: "tmpfs"}]'
     run_until_ready "$1"
-    begin_events --interval 1h "$1"
-    sleep 0.5
+    # The first figures come when it watches.
+    begin_events --interval 300ms "$1"
+    wait_until 20 has_lines stats 1
     runtime exec "$1" touch /tmp/go
 }
 
@@ -118,7 +119,12 @@ has_lines() { (($(jq -c "select(.type == \"$1\")" "$BUNDLE/events" | wc -l) >= $
 
 @test "events: a reader that leaves ends it" {
     only_runvm "runc goes on"
-    runtime events --interval 100ms "$SHARED" | head -n 1 | jq -e '.type == "stats"'
+    local status=0
+    { runtime events --interval 100ms "$SHARED" || status=$?; echo "$status" >"$FILE_DIR/status"; } |
+        head -n 1 >"$FILE_DIR/line"
+    jq -e '.type == "stats"' "$FILE_DIR/line"
+    # A hang would be 124.
+    assert_equal "$(cat "$FILE_DIR/status")" 1
 }
 
 @test "no leak" { assert_no_leak "$SHARED"; }

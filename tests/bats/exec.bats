@@ -244,12 +244,14 @@ setup_file() {
 }
 
 @test "exec: is fast" {
-    # Not a figure (those are bench/'s): it must not boot anything.
-    local begin end
-    begin=$(date +%s%N)
-    runtime exec "$SHARED" true
-    end=$(date +%s%N)
-    ((end - begin < 3000000000))
+    # Not a figure (those are bench/'s): it must not boot anything. The best of ten, as the machine may be busy.
+    local try begin
+    for try in {1..10}; do
+        begin=$(date +%s%N)
+        runtime exec "$SHARED" true
+        if (($(date +%s%N) - begin < 1500000000)); then return; fi
+    done
+    fail "each of $try execs took longer than 1.5 s"
 }
 
 @test "exec: in a stopped container" {

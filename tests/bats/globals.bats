@@ -53,6 +53,24 @@ with_log() {
     done
 }
 
+@test "usage: a flag without its value, in the words that Podman looks for" {
+    # Podman's pkg/checkpoint/crutils asks whether a runtime can restore into a pod by `restore --lsm-mount-context`.
+    capture "$RUNTIME" create --bundle
+    assert_status 1
+    assert_matches "$STDOUT$STDERR" 'flag needs an argument|requires an argument'
+    capture "$RUNTIME" restore --lsm-mount-context
+    assert_status 1
+    if is_runc; then
+        assert_matches "$STDOUT$STDERR" 'flag needs an argument|requires an argument'
+    else
+        # It cannot, and says so; nor whether it can make checkpoints at all, by `checkpoint --help`.
+        assert_matches "$STDERR" 'runvm restore is not available'
+        if [[ $STDOUT$STDERR =~ (flag\ needs|requires)\ an\ argument ]]; then fail "Podman would take it for able to"; fi
+        capture "$RUNTIME" checkpoint --help
+        assert_status 1
+    fi
+}
+
 @test "usage: an unknown command or global" {
     capture "$RUNTIME" no-such-command
     assert_failed

@@ -97,15 +97,27 @@ memory_mib() { guest "awk '/MemTotal/ { print int(\$2 / 1024) }' /proc/meminfo" 
     ((lines[1] > 700 && lines[1] < 900)) || fail "the guest has ${lines[1]} MiB"
 }
 
+is_in_state() { [[ $(sed 's/.*) //; s/ .*//' "/proc/$1/stat") == "$2" ]]; }
+
 @test "hotplug: a QEMU that ends during an update" {
-    local shared update
+    local shared update qemu status=0
     shared=$(qemu_pids)
     bundle sh -c "$FOREVER"
     run_detached "$ID"
-    runtime update --memory 1000m --memory-swap -1 "$ID" >/dev/null 2>&1 <&0 &
+    qemu=$(qemu_pids | grep -vxF "$shared")
+    # A machine that stands still cannot grow: the update waits for it until its end.
+    # shellcheck disable=SC2086
+    RUNVM_FAULT_POINT=update.before-rpc "$RUNTIME" --root "$ROOT" $RUNTIME_GLOBALS update --memory 1000m --memory-swap -1 "$ID" \
+        >/dev/null 2>"$BUNDLE/update.err" <&0 3>&- &
     update=$!
-    kill -KILL "$(qemu_pids | grep -vxF "$shared")"
-    wait "$update" || true
+    wait_until 20 is_in_state "$update" T
+    kill -STOP "$qemu"
+    kill -CONT "$update"
+    wait_until 20 is_in_state "$update" S
+    kill -KILL "$qemu"
+    wait "$update" || status=$?
+    assert_equal "$status" 1
+    [[ -s $BUNDLE/update.err ]]
     wait_status "$ID" stopped
     runtime delete "$ID"
 }

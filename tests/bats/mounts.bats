@@ -112,7 +112,8 @@ more_everywhere() { runtime exec "$SHARED" sh -c 'tail -q -n 1 /in/file /flat/fi
 
 @test "mounts: propagation" {
     capture inside 'awk "\$5 ~ \"^/(shared|slave|unbindable|in)\$\" { sub(\":.*\", \"\", \$7); print \$5, \$7 }" /proc/self/mountinfo | sort'
-    assert_equal "$(grep -v slave <<<"$STDOUT")" $'/in -\n/shared shared\n/unbindable unbindable'
+    # A slave of nobody is a private mount.
+    assert_matches "$STDOUT" $'^/in -\n/shared shared\n/slave (-|master)\n/unbindable unbindable$'
 }
 
 @test "mounts: a bind is remounted with other flags" {
@@ -164,7 +165,7 @@ more_everywhere() { runtime exec "$SHARED" sh -c 'tail -q -n 1 /in/file /flat/fi
  += {type: "bind"}|.type: found "bind"; a bind mount needs bind or rbind among its options
  += {source: "", options: ["bind"]}|.source: found ""; a bind mount needs a path of the host
  += {source: "/no/such", options: ["bind"]}|.source: /no/such is missing on the host; create it or remove the mount
- += {source: ($folder + "/pipe"), options: ["bind"]}|.source: /tmp/
+ += {source: ($folder + "/pipe"), options: ["bind"]}|.source: FOLDER/pipe is a FIFO of the host, whose other end cannot be reached from a VM
  += {source: $folder, options: ["bind", "size=5"]}|.options: bind mounts cannot have any filesystem-specific options applied: size=5
  += {options: "ro"}|.options: found "ro"; an array is expected
 END

@@ -72,6 +72,58 @@ setup_file() {
     assert_equal "$(cat "$BUNDLE/pid")" 1
 }
 
+# receive_pidfd: a receiver at BUNDLE/pidfd.sock; what it says goes to BUNDLE/pidfd.
+receive_pidfd() {
+    rm -f "$BUNDLE/pidfd.sock"
+    "$(program pidfd)" "$BUNDLE/pidfd.sock" >"$BUNDLE/pidfd" <&0 3>&- &
+    RECEIVER=$!
+    wait_until 10 test -S "$BUNDLE/pidfd.sock"
+}
+
+@test "pidfd socket: gets a pidfd of the reported pid, of create, exec and run" {
+    only_runvm "runc has it since 1.2"
+    bundle sh -c "$FOREVER"
+    receive_pidfd
+    create_container "$ID" --pidfd-socket "$BUNDLE/pidfd.sock"
+    wait_until 20 grep -qx "pid $(pid_of "$ID")" "$BUNDLE/pidfd"
+    runtime start "$ID"
+    kill -0 "$RECEIVER"
+    runtime kill "$ID" KILL
+    wait "$RECEIVER"
+    assert_equal "$(tail -n 1 "$BUNDLE/pidfd")" ended
+    runtime delete "$ID"
+
+    receive_pidfd
+    capture runtime run --detach --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" --pidfd-socket "$BUNDLE/pidfd.sock" "$ID" </dev/null
+    assert_success
+    wait_until 20 grep -qx "pid $(cat "$BUNDLE/pid")" "$BUNDLE/pidfd"
+    kill "$RECEIVER"
+
+    receive_pidfd
+    runtime exec --detach --pid-file "$BUNDLE/exec.pid" --pidfd-socket "$BUNDLE/pidfd.sock" "$ID" sleep 1000 \
+        </dev/null >/dev/null 2>&1
+    wait_until 20 grep -qx "pid $(cat "$BUNDLE/exec.pid")" "$BUNDLE/pidfd"
+    kill -KILL "$(cat "$BUNDLE/exec.pid")"
+    wait "$RECEIVER"
+    assert_equal "$(tail -n 1 "$BUNDLE/pidfd")" ended
+}
+
+@test "pidfd socket: that nobody listens on fails the command, and nothing is left" {
+    only_runvm "runc has it since 1.2"
+    bundle true
+    capture runtime create --bundle "$BUNDLE" --pidfd-socket "$BUNDLE/none.sock" "$ID" </dev/null
+    assert_status 1
+    assert_stderr_contains "$BUNDLE/none.sock"
+    assert_stderr_blames_nobody
+    assert_gone "$ID"
+    capture runtime exec --detach --pidfd-socket "$BUNDLE/none.sock" "$SHARED" sleep 1000 </dev/null
+    assert_status 255
+    assert_stderr_contains "$BUNDLE/none.sock"
+    assert_stderr_blames_nobody
+    no_sleep() { ! runtime exec "$SHARED" ps -o args | grep -q 'sleep 1000'; }
+    wait_until 20 no_sleep
+}
+
 @test "pid: is gone with the container" {
     runtime kill "$SHARED" KILL
     wait_until 20 is_gone "$PID"

@@ -24,6 +24,8 @@ setup_file() {
         report end
         : FOREVER; '"$FOREVER" zero '' 'two  words' $'a\nline' 'ü$x"'
     own_rootfs
+    cp "$(program effective-uid -static)" "$BUNDLE/rootfs/bin/effective-uid"
+    chmod 4755 "$BUNDLE/rootfs/bin/effective-uid"
     echo 'web:x:33:34::/srv/web:/bin/sh' >>"$BUNDLE/rootfs/etc/passwd"
     edit '.process += {
             cwd: "/made/for/it",
@@ -89,6 +91,19 @@ in_status() { seen status | sed -n "s/^$1:[[:space:]]*//p"; }
     assert_equal "$(seen oom)" 300
 }
 
+@test "process: a set-uid program has its owner's rights, unless noNewPrivileges is set" {
+    assert_equal "$(runtime exec "$SHARED" effective-uid)" 33
+    jq '.process | .args = ["effective-uid"] | .noNewPrivileges = false' "$BUNDLE/config.json" >"$FILE_DIR/process.json"
+    assert_equal "$(runtime exec --process "$FILE_DIR/process.json" "$SHARED")" 0
+    local rootfs=$BUNDLE/rootfs
+    bundle effective-uid
+    edit '.root.path = $rootfs | .process.user = {uid: 33, gid: 34} | .process.noNewPrivileges = false' --arg rootfs "$rootfs"
+    assert_equal "$(runtime run --bundle "$BUNDLE" "$ID" </dev/null)" 0
+    edit '.mounts += [{destination: "/tmp", type: "bind", source: (.root.path + "/bin"), options: ["bind", "nosuid"]}]
+        | .process.args[0] = "/tmp/effective-uid"'
+    assert_equal "$(runtime run --bundle "$BUNDLE" "$ID" </dev/null)" 33
+}
+
 @test "process: ioPriority and scheduler" {
     only_runvm "runc 1.1 knows neither"
     assert_equal "$(seen io)" "best-effort: prio 6"
@@ -118,6 +133,11 @@ in_status() { seen status | sed -n "s/^$1:[[:space:]]*//p"; }
     assert_status 1
     assert_stderr_contains "operation not permitted"
     assert_gone "$ID"
+    # Of an exec: the container's own process has not come to its execve.
+    create_container "$ID"
+    capture runtime exec "$ID" true
+    assert_status 255
+    assert_stderr_contains "operation not permitted"
 }
 
 @test "process: values that cannot be are refused by name, and nothing is left" {

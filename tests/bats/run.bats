@@ -63,6 +63,24 @@ load lib/common
     wait_status "$ID" stopped
 }
 
+@test "run: --no-subreaper and --no-pivot change nothing" {
+    # The process is the caller's subreaper's in any case: runvm adopts none, and the guest's root is no ramdisk's.
+    bundle sh -c 'echo ready; exit 3'
+    own_rootfs
+    local flags
+    for flags in '' '--no-subreaper --no-pivot' '-no-subreaper'; do
+        # shellcheck disable=SC2086
+        capture "$(program subreaper)" "$BUNDLE/pid" "$BUNDLE/report" \
+            "$RUNTIME" --root "$ROOT" run --detach $flags --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "$ID" </dev/null
+        assert_success
+        assert_equal "$STDOUT" ready "$flags"
+        assert_equal "$(cat "$BUNDLE/report")" "exited 3" "$flags"
+        runtime delete "$ID"
+    done
+    create_container "$ID" --no-pivot
+    assert_equal "$(status_of "$ID")" created
+}
+
 @test "run: --keep leaves the stopped container" {
     if is_runc && ! runtime run --help | grep -q -- --keep; then skip "this runc has no --keep"; fi
     bundle sh -c 'exit 6'
@@ -79,6 +97,24 @@ load lib/common
     assert_stderr_contains 'executable file not found in $PATH'
     assert_gone "$ID"
     [[ ! -e $ROOT/$ID ]]
+}
+
+@test "run: what the user's command did wrong" {
+    local command words
+    while read -r command words; do
+        bundle "$command"
+        capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+        assert_status 1
+        # Go before 1.20, of which runc 1.1.5 is, takes a folder for a file without permission.
+        if is_runc && [[ $words == 'is a directory' ]]; then words='(is a directory|permission denied)'; fi
+        assert_matches "$STDERR" "$words"
+        assert_gone "$ID"
+    done <<'END'
+/no/such/program no such file or directory
+/etc/passwd/x not a directory
+/etc/passwd permission denied
+/etc is a directory
+END
 }
 
 @test "run: can be interrupted while it reads the bundle" {

@@ -14,6 +14,16 @@ setup() {
     RUNTIME_GLOBALS="--config $FILE_DIR/leveldb.toml"
 }
 
+# What is in LevelDB has no folder by which remove_containers would find it.
+teardown() {
+    local id
+    for RUNTIME_GLOBALS in "" "--config $FILE_DIR/leveldb.toml"; do
+        for id in $(runtime list -q </dev/null 2>/dev/null); do
+            runtime delete --force "$id" >/dev/null 2>&1 </dev/null || true
+        done
+    done
+}
+
 @test "store: a container's life in LevelDB" {
     bundle sh -c "$FOREVER"
     create_container "$ID"

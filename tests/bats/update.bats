@@ -39,6 +39,27 @@ value() { runtime exec "${2:-$SHARED}" cat "/sys/fs/cgroup/$1"; }
     assert_equal "$(value cpu.idle)" 0
 }
 
+@test "update: --blkio-weight, and what cgroup v2 has not" {
+    only_runvm "in the guest's cgroup"
+    runtime update --blkio-weight 100 "$SHARED"
+    # By runc's formula where the kernel has no BFQ.
+    assert_equal "$(value io.weight 2>/dev/null || value io.bfq.weight)" "default 910"
+    capture runtime update --blkio-weight 5 "$SHARED"
+    assert_status 1
+    assert_stderr_contains "found 5; allowed are 10 to 1000"
+    local before
+    before=$(value cpu.max)
+    capture runtime update --cpu-rt-period 1000000 --cpu-rt-runtime 950000 "$SHARED"
+    assert_success
+    assert_equal "$STDOUT$STDERR" ""
+    assert_equal "$(value cpu.max)" "$before"
+    before=$(value memory.max)
+    capture runtime update --kernel-memory 50m --kernel-memory-tcp 50m "$SHARED"
+    assert_success
+    assert_stderr_contains "Kernel memory settings are ignored and will be removed"
+    assert_equal "$(value memory.max)" "$before"
+}
+
 @test "update: from a file and from standard input" {
     only_runvm "in the guest's cgroup"
     echo '{"memory": {"limit": 50331648}, "pids": {"limit": 60}}' >"$BUNDLE/resources.json"

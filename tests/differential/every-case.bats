@@ -12,14 +12,12 @@ rows() { sed -n 's/^| `\([a-z -]*: [^`]*\)` |.*/\1/p' "$DIFFERENCES"; }
     make_case "$(<"$DIFFERENTIAL/view.sh")"$'\n: </in/below/file'
     for_runtime "$RUNC" run_case >"$BUNDLE/view.runc"
     for_runtime "$RUNVM" run_case >"$BUNDLE/view.runvm"
-    local name level
+    local name
     for name in "${EVERY_CASE[@]}"; do
-        if declare -F "same_$name" >/dev/null && "same_$name"; then continue; fi
+        if is_same "$name"; then continue; fi
         cp "$BUNDLE/view.runc" "$BUNDLE/all.runc"
         cp "$BUNDLE/view.runvm" "$BUNDLE/all.runvm"
-        for level in "${EVERY_CASE[@]}"; do
-            if [[ $level != "$name" ]]; then "level_$level" "$BUNDLE"/all.{runc,runvm}; fi
-        done
+        level_all "$BUNDLE"/all.{runc,runvm} "$name"
         if cmp -s "$BUNDLE"/all.{runc,runvm}; then fail "without level_$name there is no difference either"; fi
         "level_$name" "$BUNDLE"/all.{runc,runvm}
         assert_alike "$BUNDLE"/all.{runc,runvm} runc

@@ -1,5 +1,8 @@
-// idmap PATH: can what is mounted at PATH be id-mapped? Exit status 0 or 1.
+// idmap PATH: can what is mounted at PATH be id-mapped? Exit status 0; 1 if the kernel says that it cannot be
+// (EINVAL: its file system is not able to; EPERM: a user namespace has mounted it, or it is id-mapped
+// already; ENOSYS: Linux before 5.12); 2 if the question has failed.
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
@@ -18,12 +21,33 @@ static int open_of(pid_t pid, const char* file, int flags) {
     return open(path, flags | O_CLOEXEC);
 }
 
-static void write_map(pid_t pid, const char* file) {
+static int write_map(pid_t pid, const char* file) {
     static const char map[] = "0 100000 1\n";
     int fd = open_of(pid, file, O_WRONLY);
-    if (write(fd, map, sizeof map - 1) < 0)
-        perror(file);
+    int written = fd >= 0 && write(fd, map, sizeof map - 1) > 0;
     close(fd);
+    return written;
+}
+
+static int failed(const char* what) {
+    fprintf(stderr, "idmap: %s: %s\n", what, strerror(errno));
+    return 2;
+}
+
+// Asks with the user namespace of the process `holder`.
+static int ask(pid_t holder, const char* path) {
+    if (!write_map(holder, "uid_map") || !write_map(holder, "gid_map"))
+        return failed("the maps of a user namespace");
+    int user_namespace = open_of(holder, "ns/user", O_RDONLY);
+    if (user_namespace < 0)
+        return failed("a user namespace");
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_namespace};
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return failed(path);
+    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0)
+        return 0;
+    return errno == EINVAL || errno == EPERM || errno == ENOSYS ? 1 : failed("mount_setattr");
 }
 
 int main(int argc, char** argv) {
@@ -31,8 +55,10 @@ int main(int argc, char** argv) {
         return 2;
     int ends[2];
     if (pipe(ends) != 0)
-        return 2;
+        return failed("pipe");
     pid_t holder = fork();
+    if (holder < 0)
+        return failed("fork");
     if (holder == 0) {
         char made = (char)(unshare(CLONE_NEWUSER) == 0);
         if (write(ends[1], &made, 1) == 1)
@@ -40,15 +66,8 @@ int main(int argc, char** argv) {
         _exit(0);
     }
     char made = 0;
-    if (read(ends[0], &made, 1) != 1 || !made)
-        return 2;
-    write_map(holder, "uid_map");
-    write_map(holder, "gid_map");
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
-                                    .userns_fd = (uint64_t)open_of(holder, "ns/user", O_RDONLY)};
-    long tree = syscall(SYS_open_tree, AT_FDCWD, argv[1], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    long result = syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+    int answer = read(ends[0], &made, 1) == 1 && made ? ask(holder, argv[1]) : failed("unshare");
     kill(holder, SIGKILL);
     waitpid(holder, NULL, 0);
-    return result == 0 ? 0 : 1;
+    return answer;
 }

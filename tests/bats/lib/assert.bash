@@ -59,13 +59,15 @@ assert_stderr_contains() {
     fi
 }
 
-# Callers match these words to tell that the *user's* command is at fault (callers.md); an error of the runtime's own must not
-# have them.
+# The words by which callers tell that the *user's* command or process is at fault, one a line.
+matched_words() { grep -o '"[^"]*"' "$REPOSITORY/tests/unit/support/matched_words.h" | tr -d '"'; }
+
+# assert_stderr_blames_nobody [WORDS...]: an error of the runtime's own must not have them, but for WORDS, which are true.
 assert_stderr_blames_nobody() {
-    local word
-    for word in 'executable file not found' 'no such file or directory' 'permission denied' \
-        'operation not permitted' 'not a directory' 'is a directory' 'no such process'; do
-        if [[ ${STDERR,,} == *"$word"* ]]; then
+    local word words
+    mapfile -t words < <(matched_words)
+    for word in "${words[@]:?}"; do
+        if [[ ${STDERR,,} == *"$word"* && ! $'\n'$(printf '%s\n' "$@")$'\n' == *$'\n'$word$'\n'* ]]; then
             report
             fail "stderr must not contain: $word"
         fi

@@ -45,7 +45,7 @@ file_end() {
     mapfile -t mounts </proc/self/mountinfo
     for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
         read -r _ _ _ _ target _ <<<"${mounts[i]}"
-        if [[ $target == "$FILE_DIR"/* ]]; then umount -l "$target"; fi
+        if [[ $target == "$FILE_DIR" || $target == "$FILE_DIR"/* ]]; then umount -l "$target"; fi
     done
     rm -rf "$FILE_DIR"
 }

@@ -8,12 +8,13 @@ leaks_remember() {
     leaks_shared_things >"$LEAKS_BEFORE"
 }
 
-# Network links, named network namespaces, and files in places that all programs share. Those that are named for another test file
+# Network links, named network namespaces, libvirtd's cgroups, and files in places that all programs share. Those that are named for another test file
 # (they run beside this one) do not count.
 leaks_shared_things() {
     local path
     for path in /sys/class/net/* /run/netns/* /dev/shm/* /run/runvm/* \
-        /run/libvirt/* /sys/fs/cgroup/*runvm* /sys/fs/cgroup/*/*runvm* /sys/fs/cgroup/*/*libvirt*; do
+        /run/libvirt/* /sys/fs/cgroup/*runvm* /sys/fs/cgroup/*/*runvm* /sys/fs/cgroup/*/*libvirt* \
+        /sys/fs/cgroup/machine* /sys/fs/cgroup/*/machine*; do
         case $path in
         *runvm-bats* | *runvm-test* | */lo) ;;
         *) if [[ -e $path || -L $path ]]; then echo "$path"; fi ;;

@@ -7,6 +7,8 @@
 make_fixtures() {
     TREE=$FILE_DIR/tree MOUNTED_ROOTFS=$FILE_DIR/mounted-rootfs NETNS=$FILE_DIR/netns/given
     TERMINAL=$(program terminal)
+    cp "$(program effective-uid -static)" "$ROOTFS/bin/effective-uid"
+    chmod 4755 "$ROOTFS/bin/effective-uid"
     export TREE MOUNTED_ROOTFS NETNS TERMINAL
     mkdir -p "$TREE/below" "$MOUNTED_ROOTFS" "$FILE_DIR/netns"
     echo text >"$TREE/file"

@@ -105,11 +105,11 @@ assert_cleared() {
     assert_no_leak
 }
 
-# A failed command says something, and does not blame the user's program.
+# A failed command says something, and does not blame the user's program. That the container has ended may be true.
 assert_cli_said_why() {
     [[ -s $BUNDLE/cli.err ]] || fail "the failed command said nothing"
     STDERR=$(cat "$BUNDLE/cli.err") STDOUT='' STATUS=$CLI_STATUS CAPTURED='the struck command'
-    assert_stderr_blames_nobody
+    assert_stderr_blames_nobody 'container not running' 'os: process already finished'
 }
 
 # new_container [STATUS]: BUNDLE with a created (or running) container.

@@ -10,8 +10,10 @@ start_libvirtd() {
     mkdir "$LIBVIRT"
     printf 'unix_sock_dir = "%s"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "2:file:%s/log"\n' \
         "$LIBVIRT" "$LIBVIRT" >"$LIBVIRT/libvirtd.conf"
-    # Without the last line it makes cgroups "machine" on the host, which nobody removes.
-    printf '%s\n' 'stdio_handler = "file"' 'security_driver = "none"' 'cgroup_controllers = []' >"$LIBVIRT/qemu.conf"
+    # Without cgroup_controllers it makes cgroups "machine" on the host, which nobody removes. A /dev of QEMU's own cannot be
+    # made where /dev/kvm is covered.
+    printf '%s\n' 'stdio_handler = "file"' 'security_driver = "none"' 'cgroup_controllers = []' 'namespaces = []' \
+        >"$LIBVIRT/qemu.conf"
     { grep -v '^libvirt-qemu:' /etc/passwd && echo 'libvirt-qemu:x:64055:64055::/:/bin/false'; } >"$LIBVIRT/passwd"
     { grep -v '^libvirt-qemu:' /etc/group && echo 'libvirt-qemu:x:64055:'; } >"$LIBVIRT/group"
     # In a pid namespace whose init reaps what QEMU leaves behind, which not every machine's does.
@@ -22,6 +24,12 @@ start_libvirtd() {
         cp "$1/qemu.conf" /etc/libvirt
         mount --bind "$1/passwd" /etc/passwd
         mount --bind "$1/group" /etc/group
+        # With a /dev/kvm that does not work, libvirt takes what it knows of QEMU for outdated and asks it anew, many times a start.
+        if [[ -e /dev/kvm ]]; then
+            : >/run/kvm
+            mount --bind /run/kvm /dev/kvm
+            mount -o remount,bind,ro /dev/kvm
+        fi
         libvirtd --config "$1/libvirtd.conf" --pid-file "$1/pid" &
         while wait -n; do :; done' start-libvirtd "$LIBVIRT" \
         >"$LIBVIRT/stdout" 2>&1 3>&- <&0 & echo $! >"$LIBVIRT/process")

@@ -201,7 +201,7 @@ void Sandbox::settle() {
 void Sandbox::leave_if_idle() {
     if (over_ || attached_ > 0 || open_streams_ > 0 || ends_ > 0)
         return;
-    if (creator_is_here_ && !committed_)
+    if (awaits_creator())
         return; // it has yet to hear how its create went
     if (state_ != State::STOPPED) {
         if (!committed_)

@@ -102,6 +102,8 @@ public:
     /// The connection that makes the sandbox: if it is lost before `commit`, the sandbox ends.
     void creator_came();
     void creator_left();
+    /// It has yet to commit a container: its hooks may take any time.
+    bool awaits_creator() const { return creator_is_here_ && !committed_; }
     Result<void> commit(const std::string& id);
 
     using Listener = std::function<void(protocol::Event::Builder)>;

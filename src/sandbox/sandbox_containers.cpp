@@ -432,7 +432,7 @@ Promised<ProcessPtr> Sandbox::find_process(const std::string& id, const std::str
     return timer_.timeoutAfter(agent_timeout_ms_ * kj::MILLISECONDS, wait_for_process(id, exec_id))
         .catch_([this, id, exec_id](kj::Exception&&) -> Promised<ProcessPtr> {
             // A container whose hooks run yet, which may take any time.
-            if (exec_id.empty() && creator_is_here_ && !committed_)
+            if (exec_id.empty() && awaits_creator())
                 return find_process(id, exec_id);
             return Result<ProcessPtr>(
                 Error(ErrorKind::not_found, "the sandbox has no such process of container " + id));

@@ -112,6 +112,8 @@ private:
             if (!client->is_owed_answers())
                 continue;
             require(client->calls_under_way == 0, "every call ends");
+            require(client->attaches_under_way == 0 || sandbox_.awaits_creator(),
+                    "every shim comes to its process, or hears that there is none");
             awaiting_resume -= client->execs_under_way;
         }
         require(awaiting_resume >= 0, "every exec ends, or waits for a resume");

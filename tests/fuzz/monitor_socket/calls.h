@@ -181,7 +181,7 @@ private:
             request.setExecId(choices_.ConsumeBool() ? "" : parameters_.text());
             auto call = request.send();
             client.process = call.getProcess();
-            return send(client, kj::mv(call));
+            return add(client, client.attaches_under_way, call.ignoreResult());
         }
         case 18:
             return call_resources(client, sandbox);

@@ -68,8 +68,9 @@ struct Client final : private kj::TaskSet::ErrorHandler {
     /// Whether the monitor owes it an answer: it has got what was sent.
     bool is_owed_answers() const { return !messages.changed(); }
 
-    int calls_under_way = 0; ///< of those that end by themselves
-    int execs_under_way = 0; ///< they may wait for their container's resume
+    int calls_under_way = 0;    ///< of those that end by themselves
+    int execs_under_way = 0;    ///< they may wait for their container's resume
+    int attaches_under_way = 0; ///< they may wait for a container that the sandbox's creator is about to make
     kj::TaskSet calls{*this};
     kj::Own<kj::AsyncCapabilityStream> stream;
     MangledMessages messages;

@@ -175,20 +175,16 @@ void Sandbox::machine_over(const std::string& reason) {
             end_process(process, killed_with_machine());
     }
     emit("", "", [&](protocol::Event::Builder event) { event.setVmExited(reason); });
-    ++ends_; // a machine of libvirtd's would outlive the monitor
+    is_ending_ = true; // a machine of libvirtd's would outlive the monitor
     auto destroyed = machine_.destroy().ignoreResult();
     tasks_.add(timer_.timeoutAfter(destroy_timeout_ms * kj::MILLISECONDS, kj::mv(destroyed))
                    .catch_([](kj::Exception&&) {})
                    .then([this] {
-                       --ends_;
+                       is_ending_ = false;
                        settle();
                        return timer_.afterDelay(linger_ms * kj::MILLISECONDS);
                    })
-                   .then([this, reason] {
-                       if (!over_)
-                           on_over_(reason);
-                       over_ = true;
-                   }));
+                   .then([this, reason] { leave(reason); }));
 }
 
 // To be called when something has ended: the machine may be suspended, or the monitor may leave.
@@ -199,7 +195,7 @@ void Sandbox::settle() {
 
 // The VM ends with its last container; the monitor leaves when the shims have their answers.
 void Sandbox::leave_if_idle() {
-    if (over_ || attached_ > 0 || open_streams_ > 0 || ends_ > 0)
+    if (over_ || attached_ > 0 || open_streams_ > 0 || is_ending_)
         return;
     if (awaits_creator())
         return; // it has yet to hear how its create went
@@ -210,8 +206,14 @@ void Sandbox::leave_if_idle() {
             if (!record.init->ended())
                 return;
     }
+    leave(failure_ ? failure_->to_string() : "the last container has ended");
+}
+
+void Sandbox::leave(const std::string& reason) {
+    if (over_)
+        return;
     over_ = true;
-    on_over_(failure_ ? failure_->to_string() : "the last container has ended");
+    on_over_(reason);
 }
 
 } // namespace runvm::sandbox

@@ -180,6 +180,7 @@ private:
     void machine_over(const std::string& reason);
     void settle();
     void leave_if_idle();
+    void leave(const std::string& reason);
     void emit(const std::string& container, const std::string& exec,
               const std::function<void(protocol::Event::Builder)>& fill);
 
@@ -197,9 +198,9 @@ private:
     bool asked_to_pause_ = false;
     bool committed_ = false;
     bool creator_is_here_ = false;
+    bool is_ending_ = false; ///< the machine is being destroyed
     bool over_ = false;
     uint32_t attached_ = 0;
-    uint32_t ends_ = 0;         ///< of the machine, on their way
     uint32_t open_streams_ = 0; ///< of ended processes: output that is still on its way
     channel::StreamId next_stream_ = 1;
     std::map<std::string, ContainerRecord> containers_;

@@ -19,13 +19,11 @@ Result<Claim> claim(Store& to, const Container& container) {
         return std::move(reserved).error();
     RUNVM_ASSIGN(Lock lock, to.lock(container.id));
     RUNVM_ASSIGN(Container there, to.load(container.id));
-    bool is_reserved_only = there.status == Status::creating && there.created_ns != container.created_ns &&
-                            !is_alive(there.creator);
-    if (is_reserved_only)
-        return Claim{std::move(lock), false};
-    if (there.created_ns != container.created_ns)
+    bool is_copy = there.created_ns == container.created_ns;
+    bool is_reserved_only = there.status == Status::creating && !is_alive(there.creator);
+    if (!is_copy && !is_reserved_only)
         return std::move(reserved).error();
-    return Claim{std::move(lock), true};
+    return Claim{std::move(lock), is_copy};
 }
 
 Result<void> move_one(Store& from, Store& to, const std::string& id, int limit_ms) {

@@ -162,7 +162,7 @@ private:
     Result<void> watch_process();
     void on_lifecycle(int event);
     static void connection_lost(virConnectPtr connection, int reason, void* self);
-    Result<void> destroy_leftover();
+    Result<void> destroy_by_name(virConnectPtr connection);
     Result<void> destroy_by_libvirtd();
     Result<void> destroy_over_new_connection();
     void set_reason(const char* reason);
@@ -234,16 +234,16 @@ Result<void> LibvirtHypervisor::open(const MachineSpec& spec) {
     return {};
 }
 
-/// A libvirtd that was killed leaves its machines running. This one's name is of the sandbox's folder, which
-/// is ours alone.
-Result<void> LibvirtHypervisor::destroy_leftover() {
-    virDomainPtr domain = virDomainLookupByName(connection_, spec_.name.c_str());
-    if (domain == nullptr)
-        return {};
-    Defer free([&] { virDomainFree(domain); });
-    if (virDomainDestroy(domain) != 0 && !is_over())
-        return libvirt_error("end the machine " + spec_.name + " that an earlier sandbox has left");
-    return {};
+/// Whichever machine has this one's name, if there is any: the name is of the sandbox's folder, which is ours
+/// alone.
+Result<void> LibvirtHypervisor::destroy_by_name(virConnectPtr connection) {
+    virDomainPtr domain = virDomainLookupByName(connection, spec_.name.c_str());
+    Defer free([&] {
+        if (domain != nullptr)
+            virDomainFree(domain);
+    });
+    bool is_destroyed = domain != nullptr && virDomainDestroy(domain) == 0;
+    return is_destroyed || is_over() ? Result<void>() : libvirt_error("end the machine " + spec_.name);
 }
 
 Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
@@ -262,8 +262,9 @@ Result<void> LibvirtHypervisor::create(const MachineSpec& spec) {
         VIR_DOMAIN_EVENT_CALLBACK(static_cast<virConnectDomainEventCallback>(forward)), this, nullptr);
     if (lifecycle_callback_ < 0)
         return libvirt_error("listen to the machine's events");
+    // A libvirtd that was killed leaves its machines running.
     if (!embedded())
-        RUNVM_TRY(destroy_leftover());
+        RUNVM_TRY(destroy_by_name(connection_).context("clear away what an earlier sandbox has left"));
     // A libvirtd ends the machine when the monitor is gone, as the embedded driver's reaper does.
     unsigned flags = embedded() ? 0 : VIR_DOMAIN_START_AUTODESTROY;
     // libvirt starts QEMU from this thread, and has been told to leave labels alone.
@@ -343,21 +344,14 @@ Result<void> LibvirtHypervisor::destroy_over_new_connection() {
     if (connection == nullptr)
         return libvirt_error("open " + options_.uri);
     Defer close([&] { virConnectClose(connection); });
-    virDomainPtr domain = virDomainLookupByName(connection, spec_.name.c_str());
-    Defer free([&] {
-        if (domain != nullptr)
-            virDomainFree(domain);
-    });
-    if (domain != nullptr && virDomainDestroy(domain) == 0)
-        return {};
-    return is_over() ? Result<void>() : libvirt_error("end the machine");
+    return destroy_by_name(connection);
 }
 
 Result<void> LibvirtHypervisor::destroy_by_libvirtd() {
     if (virDomainDestroy(domain_) == 0 || is_over())
         return {};
     // The daemon may be about to be started anew. What it does not get to hear now ends before the next
-    // machine of this name starts (destroy_leftover).
+    // machine of this name starts (create).
     auto deadline = std::chrono::steady_clock::now() + daemon_return_limit;
     Result<void> ended = destroy_over_new_connection();
     while (!ended && std::chrono::steady_clock::now() < deadline) {

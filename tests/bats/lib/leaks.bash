@@ -8,8 +8,8 @@ leaks_remember() {
     leaks_shared_things >"$LEAKS_BEFORE"
 }
 
-# Network links, named network namespaces, libvirtd's cgroups, and files in places that all programs share. Those that are named for another test file
-# (they run beside this one) do not count.
+# Network links, named network namespaces, libvirtd's cgroups, and files in places that all programs share. Those that are named
+# for another test file (they run beside this one) do not count.
 leaks_shared_things() {
     local path
     for path in /sys/class/net/* /run/netns/* /dev/shm/* /run/runvm/* \

@@ -71,6 +71,16 @@ bool contains_any(const std::string& text, std::span<const char* const> words) {
     return false;
 }
 
+// runc's words for an error of the user's command (libcontainer/process_linux.go): people know them from
+// their engine.
+Error of_the_process(const Error& error) {
+    Error named(error.kind(), error.message(), error.errno_value());
+    named.add_context("unable to start container process");
+    for (const std::string& step : error.context())
+        named.add_context(step);
+    return named;
+}
+
 } // namespace
 
 std::string for_caller(const Error& error) {
@@ -83,12 +93,14 @@ std::string for_caller(const Error& error) {
     std::string text = error.to_string();
     switch (error.kind()) {
     case ErrorKind::command_not_found:
+        text = of_the_process(error).to_string();
         to_go_spelling(text, execve_words);
         reword(text, process_words);
         if (!contains_any(text, not_found))
             text += ": no such file or directory";
         break;
     case ErrorKind::command_not_executable:
+        text = of_the_process(error).to_string();
         to_go_spelling(text, execve_words);
         replace_all(text, "exec format error", "exec format error");
         reword(text, process_words);

@@ -52,28 +52,30 @@ TEST(caller_words, the_commands_errors_stay) {
                              "exec: \"/nonesuch\": stat /nonesuch: no such file or directory",
                              "exec: \"/junk/x\": stat /junk/x: not a directory"})
         EXPECT_EQ(for_caller(error_of(ErrorKind::command_not_found, text)),
-                  "runvm create failed: create container: " + std::string(text));
+                  "runvm create failed: create container: unable to start container process: " +
+                      std::string(text));
     for (const char* text : {"exec: \"/noexec\": permission denied", "exec /junk: exec format error",
                              "exec: \"/dir\": is a directory"})
         EXPECT_EQ(for_caller(error_of(ErrorKind::command_not_executable, text)),
-                  "runvm create failed: create container: " + std::string(text));
+                  "runvm create failed: create container: unable to start container process: " +
+                      std::string(text));
 }
 
 TEST(caller_words, glibcs_spelling_becomes_gos) {
     EXPECT_EQ(
         for_caller(Error(ErrorKind::command_not_found, "exec: \"/x\": stat /x: No such file or directory")),
-        "exec: \"/x\": stat /x: no such file or directory");
+        "unable to start container process: exec: \"/x\": stat /x: no such file or directory");
     EXPECT_EQ(for_caller(Error(ErrorKind::command_not_executable, "exec: \"/x\": Permission denied")),
-              "exec: \"/x\": permission denied");
+              "unable to start container process: exec: \"/x\": permission denied");
     EXPECT_EQ(for_caller(Error(ErrorKind::command_not_executable, "exec /x: Exec format error")),
-              "exec /x: exec format error");
+              "unable to start container process: exec /x: exec format error");
 }
 
 TEST(caller_words, a_commands_error_always_has_a_matched_word) {
     EXPECT_EQ(for_caller(Error(ErrorKind::command_not_found, "exec: \"x\": strange")),
-              "exec: \"x\": strange: no such file or directory");
+              "unable to start container process: exec: \"x\": strange: no such file or directory");
     EXPECT_EQ(for_caller(Error(ErrorKind::command_not_executable, "exec: \"x\": strange")),
-              "exec: \"x\": strange: permission denied");
+              "unable to start container process: exec: \"x\": strange: permission denied");
     EXPECT_EQ(for_caller(Error(ErrorKind::process_finished, "signal 9")),
               "signal 9: os: process already finished");
 }

@@ -47,8 +47,9 @@ Result<void> bring_cpus_online() {
 
 } // namespace
 
-Growth::Growth(kj::Timer& timer, os::Fd initial_root)
-    : timer_(timer), initial_root_(std::move(initial_root)), memory_bytes_at_boot_(os::memory_bytes()) {}
+Growth::Growth(kj::Timer& timer, os::Fd initial_root, std::function<void()> more_cpus)
+    : timer_(timer), initial_root_(std::move(initial_root)), more_cpus_(std::move(more_cpus)), cpus_(cpus()),
+      memory_bytes_at_boot_(os::memory_bytes()) {}
 
 kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint32_t limit_ms) {
     constexpr uint64_t mib = 1024 * 1024;
@@ -66,6 +67,10 @@ kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint
 
 kj::Promise<Result<void>> Growth::until(Wanted wanted, kj::TimePoint deadline) {
     Result<void> online = bring_cpus_online(); // a busy host's cpu may be too slow, and come the next time
+    if (cpus() > cpus_) {
+        cpus_ = cpus();
+        more_cpus_();
+    }
     if (cpus() >= wanted.vcpus && os::memory_bytes() >= wanted.memory_bytes)
         return Result<void>();
     if (timer_.now() >= deadline)

@@ -8,12 +8,14 @@
 #include <kj/timer.h>
 
 #include <cstdint>
+#include <functional>
 
 namespace runvm::agent {
 
 class Growth {
 public:
-    Growth(kj::Timer& timer, os::Fd initial_root);
+    /// `more_cpus` is called when the guest has got some.
+    Growth(kj::Timer& timer, os::Fd initial_root, std::function<void()> more_cpus);
 
     /// Returns when the guest has `vcpus` cpus, and `memory_mib` of memory on top of what it had when this
     /// was made; timeout after `limit_ms`.
@@ -28,6 +30,8 @@ private:
 
     kj::Timer& timer_;
     os::Fd initial_root_; ///< for the module
+    std::function<void()> more_cpus_;
+    uint32_t cpus_; ///< that `more_cpus_` has been told of
     uint64_t memory_bytes_at_boot_;
 };
 

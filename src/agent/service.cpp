@@ -79,7 +79,10 @@ kj::Promise<void> AgentService::createContainer(CreateContainerContext context) 
 kj::Promise<void> AgentService::startContainer(StartContainerContext context) {
     auto params = context.getParams();
     return containers_.start(params.getId(), params.getLimitMs())
-        .then([context](Result<void> result) mutable { answer_error(context, result); });
+        .then([this, context](Result<void> result) mutable {
+            answer_error(context, result);
+            cached_inodes_.limit_soon();
+        });
 }
 
 kj::Promise<void> AgentService::exec(ExecContext context) {

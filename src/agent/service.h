@@ -2,6 +2,7 @@
 // Interface Agent over the table of containers: what comes from the host is unpacked, what goes back is
 // packed.
 
+#include "agent/cached_inodes.h"
 #include "agent/containers.h"
 #include "agent/growth.h"
 #include "protocol/agent.capnp.h"
@@ -19,8 +20,10 @@ namespace runvm::agent {
 class AgentService final : public protocol::Agent::Server {
 public:
     /// `boot_ns`: CLOCK_BOOTTIME when the agent was ready.
-    AgentService(Containers& containers, Growth& growth, kj::Timer& timer, uint64_t boot_ns)
-        : containers_(containers), growth_(growth), timer_(timer), boot_ns_(boot_ns) {}
+    AgentService(Containers& containers, Growth& growth, CachedInodes& cached_inodes, kj::Timer& timer,
+                 uint64_t boot_ns)
+        : containers_(containers), growth_(growth), cached_inodes_(cached_inodes), timer_(timer),
+          boot_ns_(boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -45,6 +48,7 @@ protected:
 private:
     Containers& containers_;
     Growth& growth_;
+    CachedInodes& cached_inodes_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

@@ -1,10 +1,12 @@
 #include "agent/session.h"
 
 #include "agent/boot.h"
+#include "agent/cached_inodes.h"
 #include "agent/console.h"
 #include "agent/reaper.h"
 #include "agent/service.h"
 #include "channel/relay.h"
+#include "core/number.h"
 
 #include <capnp/rpc-twoparty.h>
 
@@ -18,16 +20,18 @@ namespace {
 constexpr auto retry_interval = 10 * kj::MILLISECONDS;
 constexpr uint64_t ns_per_s = 1'000'000'000;
 constexpr uint64_t ns_per_ms = 1'000'000;
+/// How many of the host's inodes virtiofsd can hold (VmMachine::prepare).
+constexpr const char* shared_inodes_option = "shared_inodes";
 
 /// What serves one session; it ends with it.
 class Session {
 public:
     Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, Growth& growth,
-            uint64_t boot_ns)
+            CachedInodes& cached_inodes, uint64_t boot_ns)
         : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
           network_(*control_, capnp::rpc::twoparty::Side::SERVER),
-          rpc_(capnp::makeRpcServer(
-              network_, kj::heap<AgentService>(containers, growth, event_port.getTimer(), boot_ns))) {
+          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(containers, growth, cached_inodes,
+                                                                     event_port.getTimer(), boot_ns))) {
         containers_.begin_session(relay_);
     }
     ~Session() noexcept(false) { containers_.end_session(); }
@@ -63,8 +67,11 @@ Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
     uint64_t ready_ns = boottime_ns();
     log_line("ready " + std::to_string(ready_ns / ns_per_ms) + " ms after the kernel's start, " +
              std::to_string((ready_ns - started_ns) / ns_per_ms) + " ms of them the agent's");
-    Growth growth(event_port.getTimer(), std::move(guest.initial_root));
-    Sessions sessions(event_port, *ports, containers, growth, ready_ns);
+    CachedInodes cached_inodes(
+        event_port, whole_number<uint64_t>(guest.kernel_options[shared_inodes_option]).value_or(0));
+    Growth growth(event_port.getTimer(), std::move(guest.initial_root),
+                  [&cached_inodes] { cached_inodes.cover_cpus(); });
+    Sessions sessions(event_port, *ports, containers, growth, cached_inodes, ready_ns);
     reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
     return Error(ErrorKind::internal, "the event loop has ended");
 }
@@ -84,7 +91,8 @@ kj::Promise<void> Sessions::run() {
 }
 
 kj::Promise<void> Sessions::serve(SessionPorts ports) {
-    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, boot_ns_);
+    auto session =
+        kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, cached_inodes_, boot_ns_);
     auto ended = session->run();
     return ended.attach(kj::mv(session));
 }

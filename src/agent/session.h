@@ -1,6 +1,7 @@
 #pragma once
 // The agent's life after boot: one session with the host after another. Containers go on in between.
 
+#include "agent/cached_inodes.h"
 #include "agent/containers.h"
 #include "agent/growth.h"
 #include "agent/ports.h"
@@ -14,9 +15,9 @@ namespace runvm::agent {
 class Sessions {
 public:
     Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, Growth& growth,
-             uint64_t boot_ns)
+             CachedInodes& cached_inodes, uint64_t boot_ns)
         : event_port_(event_port), ports_(ports), containers_(containers), growth_(growth),
-          boot_ns_(boot_ns) {}
+          cached_inodes_(cached_inodes), boot_ns_(boot_ns) {}
 
     /// Never resolves.
     kj::Promise<void> run();
@@ -28,6 +29,7 @@ private:
     PortSource& ports_;
     Containers& containers_;
     Growth& growth_;
+    CachedInodes& cached_inodes_;
     uint64_t boot_ns_;
 };
 

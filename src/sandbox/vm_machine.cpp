@@ -162,7 +162,10 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
     spec.console_socket_path = in_sandbox("console.sock");
     RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
-    std::string added = config.getKernelCommandLine().cStr();
+    // What it can hold open for the guest: the agent sees to it that it is not asked for more.
+    std::string added = "runvm.shared_inodes=" + std::to_string(virtiofsd_.max_open_files);
+    if (config.getKernelCommandLine().size() > 0)
+        added += std::string(" ") + config.getKernelCommandLine().cStr();
     if (config.getChannel() == "vsock") {
         // Ours alone on this machine, as the uid is.
         spec.vsock_cid = uid_.uid;

@@ -121,7 +121,7 @@ Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     auto process = os::spawn(spec);
     if (!process)
         return std::move(process).context("start virtiofsd").error();
-    return Virtiofsd{process->pid, std::move(process->pidfd)};
+    return Virtiofsd{process->pid, std::move(process->pidfd), files.rlim_max};
 }
 
 } // namespace runvm::vm

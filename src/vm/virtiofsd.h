@@ -45,6 +45,7 @@ struct VirtiofsdOptions {
 struct Virtiofsd {
     pid_t pid = 0;
     os::Fd pidfd; ///< readable when it has ended
+    uint64_t max_open_files = 0;
 };
 
 /// Starts it in a session of its own, with as many open files as the hard limit allows. It serves one

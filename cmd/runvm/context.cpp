@@ -90,6 +90,7 @@ Result<runtime::Context> make_context(const Call& call) {
     context.log = &call.log;
     context.debug = globals.boolean("debug");
     context.systemd_cgroup = globals.boolean("systemd-cgroup") || globals.text("cgroup-manager") == "systemd";
+    context.no_cgroup = globals.text("cgroup-manager") == "disabled";
     context.store = context.config.store.type == "leveldb" ? state::open_leveldb_store(context.root)
                                                            : state::open_filesystem_store(context.root);
     return context;

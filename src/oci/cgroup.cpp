@@ -46,11 +46,17 @@ Result<HostCgroup> parse_cgroups_path(const std::string& text, const std::string
     return cgroup;
 }
 
+// runc's getUnitName (cgroups/systemd/common.go).
+std::string unit_name(const HostCgroup& cgroup) {
+    if (cgroup.name.ends_with(".slice"))
+        return cgroup.name;
+    return (cgroup.scope_prefix.empty() ? cgroup.name : cgroup.scope_prefix + "-" + cgroup.name) + ".scope";
+}
+
 std::string to_string(const HostCgroup& cgroup) {
     if (cgroup.slice.empty())
         return cgroup.path;
-    std::string scope = cgroup.scope_prefix.empty() ? cgroup.name : cgroup.scope_prefix + "-" + cgroup.name;
-    return scope + ".scope in " + cgroup.slice;
+    return unit_name(cgroup) + " in " + cgroup.slice;
 }
 
 } // namespace runvm::oci

@@ -1,6 +1,5 @@
 #pragma once
-// linux.cgroupsPath: where on the host the sandbox's processes go. It is checked and told in the debug log;
-// issue 4 puts them there.
+// linux.cgroupsPath: where on the host the sandbox's processes go (cgroup/place.h, cgroup/systemd).
 
 #include "core/result.h"
 
@@ -22,6 +21,9 @@ struct HostCgroup {
 /// "slice:prefix:name". invalid_argument, in runc's words, for another shape then. Empty: the cgroup that
 /// runc would choose for the container `id`.
 Result<HostCgroup> parse_cgroups_path(const std::string& text, const std::string& id, bool systemd);
+
+/// With systemd: "<prefix>-<name>.scope", or the name itself where that is a slice's.
+std::string unit_name(const HostCgroup& cgroup);
 
 /// For the log: the path, or "<prefix>-<name>.scope in <slice>".
 std::string to_string(const HostCgroup& cgroup);

@@ -3,6 +3,7 @@
 // guest is told and what the host does. Nothing in a bundle is dropped silently: a field that is not honoured
 // is refused with a sentence that names it, or is in the table of fields without effect (oci/fields.h).
 
+#include "cgroup/limits.h"
 #include "core/result.h"
 #include "oci/hooks.h"
 #include "os/user_namespace.h"
@@ -44,7 +45,8 @@ struct HostPlan {
     std::string hostname;
     std::map<std::string, std::string> annotations;
     std::string cgroups_path;
-    std::string selinux_label; ///< of the container's process: for what the machine is made of
+    cgroup::Limits host_limits; ///< of its resources: what holds on the host, too
+    std::string selinux_label;  ///< of the container's process: for what the machine is made of
     std::vector<HostNamespace> namespaces;
     os::IdMappings id_mappings; ///< of the container's user namespace; empty: it has none
     Hooks hooks;

@@ -17,8 +17,7 @@ constexpr auto no_effect = Handling::no_effect;
 constexpr const char* platform_reason = "is another platform's configuration; runvm's containers are Linux";
 constexpr const char* cgroup_v1_reason =
     "exists in cgroup v1 only; the guest has cgroup v2, where runc ignores it too";
-constexpr const char* block_io_reason =
-    "the container's files are read and written on the host, where block I/O limits are not applied yet";
+constexpr const char* block_io_reason = "on the host, where the container's files are read and written";
 constexpr const char* label_reason = "the guest has no such security module; the VM is the boundary";
 
 constexpr Field table[] = {
@@ -140,8 +139,8 @@ constexpr Field table[] = {
     {"linux.gidMappings[].size", honoured, ""},
     {"linux.sysctl", honoured, "the keys that belong to a namespace, as in runc"},
     {"linux.sysctl.*", honoured, ""},
-    {"linux.cgroupsPath", no_effect,
-     "checked, but the host's cgroup is not taken over yet; the guest has its own"},
+    {"linux.cgroupsPath", honoured,
+     "the host's cgroup of the machine and its shims; the guest has one of its own"},
     {"linux.namespaces", honoured,
      "pid, network, mount, ipc and uts have to be listed: a VM cannot share the host's"},
     {"linux.namespaces[].type", honoured, ""},
@@ -218,13 +217,29 @@ constexpr Field table[] = {
     {"linux.resources.pids.limit", honoured, "pids.max"},
     {"linux.resources.blockIO", honoured, ""},
     {"linux.resources.blockIO.weight", honoured,
-     "io.weight, by runc's formula: for the guest's block devices"},
+     "on the host, where its I/O scheduler has weights; and io.weight for the guest's block devices"},
     {"linux.resources.blockIO.leafWeight", no_effect, cgroup_v1_reason},
-    {"linux.resources.blockIO.weightDevice", refused, block_io_reason},
-    {"linux.resources.blockIO.throttleReadBpsDevice", refused, block_io_reason},
-    {"linux.resources.blockIO.throttleWriteBpsDevice", refused, block_io_reason},
-    {"linux.resources.blockIO.throttleReadIOPSDevice", refused, block_io_reason},
-    {"linux.resources.blockIO.throttleWriteIOPSDevice", refused, block_io_reason},
+    {"linux.resources.blockIO.weightDevice", honoured, block_io_reason},
+    {"linux.resources.blockIO.weightDevice[].major", honoured, ""},
+    {"linux.resources.blockIO.weightDevice[].minor", honoured, ""},
+    {"linux.resources.blockIO.weightDevice[].weight", honoured, ""},
+    {"linux.resources.blockIO.weightDevice[].leafWeight", no_effect, cgroup_v1_reason},
+    {"linux.resources.blockIO.throttleReadBpsDevice", honoured, block_io_reason},
+    {"linux.resources.blockIO.throttleReadBpsDevice[].major", honoured, ""},
+    {"linux.resources.blockIO.throttleReadBpsDevice[].minor", honoured, ""},
+    {"linux.resources.blockIO.throttleReadBpsDevice[].rate", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteBpsDevice", honoured, block_io_reason},
+    {"linux.resources.blockIO.throttleWriteBpsDevice[].major", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteBpsDevice[].minor", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteBpsDevice[].rate", honoured, ""},
+    {"linux.resources.blockIO.throttleReadIOPSDevice", honoured, block_io_reason},
+    {"linux.resources.blockIO.throttleReadIOPSDevice[].major", honoured, ""},
+    {"linux.resources.blockIO.throttleReadIOPSDevice[].minor", honoured, ""},
+    {"linux.resources.blockIO.throttleReadIOPSDevice[].rate", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteIOPSDevice", honoured, block_io_reason},
+    {"linux.resources.blockIO.throttleWriteIOPSDevice[].major", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteIOPSDevice[].minor", honoured, ""},
+    {"linux.resources.blockIO.throttleWriteIOPSDevice[].rate", honoured, ""},
     {"linux.resources.hugepageLimits", honoured, "hugetlb.SIZE.max"},
     {"linux.resources.hugepageLimits[].pageSize", honoured, ""},
     {"linux.resources.hugepageLimits[].limit", honoured, ""},

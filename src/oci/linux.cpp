@@ -1,6 +1,7 @@
 #include "oci/linux.h"
 
 #include "oci/devices.h"
+#include "oci/host_limits.h"
 #include "oci/id_mappings.h"
 #include "oci/mount_options.h"
 #include "oci/namespaces.h"
@@ -108,6 +109,7 @@ void read_linux(const Value& root, protocol::Container::Builder container, HostP
     read_rootfs_propagation(linux["rootfsPropagation"], container);
     read_personality(linux["personality"], container);
     plan.cgroups_path = linux["cgroupsPath"].text();
+    plan.host_limits = read_host_limits(linux["resources"]);
 
     std::vector<std::string> masked = read_paths(linux["maskedPaths"]);
     std::vector<std::string> readonly = read_paths(linux["readonlyPaths"]);

@@ -18,6 +18,7 @@ struct File {
 };
 using Files = std::vector<File>;
 
+constexpr uint64_t min_block_weight = 10;
 constexpr uint32_t max_cpus = 8192; // CONFIG_NR_CPUS of the largest kernels for x86-64
 
 // What v2 files with a .max, .min, .low or .high suffix take: -1 lifts a limit, as it did in cgroup v1.
@@ -87,15 +88,14 @@ void read_cpu(const Value& cpu, Files& files) {
 }
 
 void read_block_io(const Value& block_io, Files& files) {
-    // ConvertBlkIOToIOWeightValue: 10 to 1000 become 1 to 10000. A guest without weights has no such file.
-    constexpr uint64_t min_weight = 10;
     constexpr uint64_t max_weight = 1000;
     uint64_t weight = block_io["weight"].natural(UINT16_MAX);
     if (weight == 0)
         return;
-    if (weight < min_weight || weight > max_weight)
+    if (weight < min_block_weight || weight > max_weight)
         block_io["weight"].fail_found("allowed are 10 to 1000");
-    files.push_back({"io.weight", "default " + std::to_string(1 + (weight - min_weight) * 9999 / 990), true});
+    // A guest without weights has no such file.
+    files.push_back({"io.weight", "default " + std::to_string(io_weight(weight)), true});
 }
 
 void read_hugepage_limits(const Value& limits, Files& files) {
@@ -236,6 +236,11 @@ uint64_t cpu_weight(uint64_t shares) {
     double l = std::log2(static_cast<double>(shares));
     double exponent = (l * l + 125 * l) / 612.0 - 7.0 / 34.0;
     return static_cast<uint64_t>(std::ceil(std::pow(10, exponent)));
+}
+
+// ConvertBlkIOToIOWeightValue.
+uint64_t io_weight(uint64_t weight) {
+    return weight < min_block_weight ? 0 : 1 + (weight - min_block_weight) * 9999 / 990;
 }
 
 bool allows_all_devices(const Value& rules) {

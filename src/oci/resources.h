@@ -17,4 +17,7 @@ bool allows_all_devices(const Value& rules);
 /// runc's conversion of cpu.shares (2 to 262144, default 1024) to cpu.weight (1 to 10000, default 100).
 uint64_t cpu_weight(uint64_t shares);
 
+/// runc's conversion of blockIO.weight (10 to 1000) to io.weight (1 to 10000); 0 is not set.
+uint64_t io_weight(uint64_t weight);
+
 } // namespace runvm::oci

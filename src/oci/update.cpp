@@ -3,6 +3,7 @@
 #include "core/number.h"
 #include "oci/document.h"
 #include "oci/fields.h"
+#include "oci/host_limits.h"
 #include "oci/resources.h"
 
 #include <nlohmann/json.hpp>
@@ -198,7 +199,9 @@ Result<Update> plan_update(const std::string& container_config, const std::strin
     if (document.failed())
         return document.take_error();
     Json merged = merge(object_of(object_of(config, "linux"), "resources"), json);
-    read_merged(Value(document, &merged, ""), resources);
+    Value merged_value(document, &merged, "");
+    read_merged(merged_value, resources);
+    update.host_limits = read_host_limits(merged_value);
     if (document.failed())
         return document.take_error();
     config["linux"]["resources"] = std::move(merged);

@@ -1,6 +1,7 @@
 #pragma once
 // `update`: new limits for a container, by runc's rules of what replaces what (its update.go).
 
+#include "cgroup/limits.h"
 #include "core/result.h"
 #include "protocol/common.capnp.h"
 
@@ -18,6 +19,7 @@ using UpdateFlag = std::function<std::optional<std::string>(const char* name)>;
 Result<std::string> resources_of_flags(const UpdateFlag& flag);
 
 struct Update {
+    cgroup::Limits host_limits;     ///< what of the limits holds on the host, too
     std::string config;             ///< the container's config.json from now on
     std::vector<std::string> notes; ///< what is accepted without effect
 };

@@ -51,6 +51,8 @@ struct ChildPlan {
     std::vector<int> staged;
     int first_free_fd = 0;
     int failure_fd = -1;
+    int hold_fd = -1;       ///< it waits for a byte from here; -1: it does not
+    int hold_write_fd = -1; ///< the other end, the parent's
 };
 
 [[noreturn]] void fail(int failure_fd, Step step) {
@@ -94,7 +96,22 @@ void map_fds(ChildPlan& plan) {
     }
 }
 
+/// Until the parent says so. If that has gone, there is nobody to become the program for.
+void wait_for_parent(const ChildPlan& plan) {
+    if (plan.hold_fd < 0)
+        return;
+    ::close(plan.hold_write_fd);
+    char byte = 0;
+    ssize_t count;
+    do {
+        count = ::read(plan.hold_fd, &byte, 1);
+    } while (count < 0 && errno == EINTR);
+    if (count != 1)
+        ::_exit(127);
+}
+
 [[noreturn]] void become_program(const SpawnSpec& spec, ChildPlan& plan, const char* executable) {
+    wait_for_parent(plan);
     if (spec.namespaces_of >= 0 && ::setns(spec.namespaces_of, spec.joined_namespaces) != 0)
         fail(plan.failure_fd, Step::join_namespaces);
     map_fds(plan);
@@ -198,6 +215,25 @@ Result<void> await_exec(int failure_pipe, const SpawnSpec& spec, const std::stri
     return {};
 }
 
+struct Pipe {
+    Fd reader;
+    Fd writer;
+};
+
+Result<Pipe> make_pipe(const std::string& executable) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("make a pipe for " + executable);
+    return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+/// Lets a child that waits go on once `before_exec` has done its work.
+Result<void> release(const Pipe& hold, const SpawnSpec& spec, pid_t pid) {
+    RUNVM_TRY(spec.before_exec(pid));
+    return write_all(hold.writer.get(), "\n",
+                     "a pipe"); // there is a reader, our own, whatever the child does
+}
+
 /// With the signals blocked and, if asked, in another pid namespace.
 Result<Spawned> clone_child(const SpawnSpec& spec, const std::string& executable) {
     Fd own_pid_namespace;
@@ -251,14 +287,15 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
         return Error(ErrorKind::internal, "spawn without a program");
     const std::string& executable = spec.executable.empty() ? spec.argv[0] : spec.executable;
 
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-        return system_error("make a pipe for " + executable);
-    Fd failure_read(ends[0]);
-    Fd failure_write(ends[1]);
+    RUNVM_ASSIGN(Pipe failure, make_pipe(executable));
+    Pipe hold;
+    if (spec.before_exec) {
+        RUNVM_ASSIGN(hold, make_pipe(executable));
+    }
     RUNVM_ASSIGN(Fd null, open_file("/dev/null", O_RDWR));
 
-    ChildPlan plan{c_strings(spec.argv), c_strings(spec.env), spec.fds, {}, 3, ends[1]};
+    ChildPlan plan{c_strings(spec.argv), c_strings(spec.env), spec.fds,         {}, 3,
+                   failure.writer.get(), hold.reader.get(),   hold.writer.get()};
     for (int number = 0; number < 3; ++number) {
         bool named =
             std::any_of(spec.fds.begin(), spec.fds.end(), [&](auto& fd) { return fd.second == number; });
@@ -276,8 +313,11 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
         if (child.pid == 0)
             become_program(spec, plan, executable.c_str());
     }
-    failure_write.reset();
-    if (auto executed = await_exec(failure_read.get(), spec, executable); !executed) {
+    failure.writer.reset();
+    Result<void> executed = spec.before_exec ? release(hold, spec, child.pid) : Result<void>();
+    if (executed)
+        executed = await_exec(failure.reader.get(), spec, executable);
+    if (!executed) {
         kill_and_reap(child.pidfd);
         return std::move(executed).error();
     }

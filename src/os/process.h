@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,6 +39,9 @@ struct SpawnSpec {
     bool new_session = false;  ///< setsid: out of reach of the caller's terminal and process group
     std::string cwd;           ///< empty: the caller's
     std::vector<ResourceLimit> rlimits;
+    /// Called in this process while the new one waits, before its execve: what is done to it by its pid. An
+    /// error ends it.
+    std::function<Result<void>(pid_t pid)> before_exec;
 };
 
 struct Spawned {

@@ -29,6 +29,7 @@ struct Context {
     std::string root;            ///< --root
     bool debug = false;          ///< --debug
     bool systemd_cgroup = false; ///< --systemd-cgroup
+    bool no_cgroup = false;      ///< --cgroup-manager disabled: the host's cgroups are left alone
     config::Config config;
     Layout layout;
     std::unique_ptr<state::Store> store;

@@ -7,6 +7,7 @@
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
 #include "runtime/foreground.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/late_hooks.h"
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
@@ -92,7 +93,7 @@ Result<void> Creation::create() {
     RUNVM_TRY(reserve());
     for (const std::string& note : plan_.notes)
         context_.trace("config.json: " + note);
-    context_.trace("cgroup on the host, not taken over yet (issue 4): " + oci::to_string(cgroup_));
+    context_.trace("cgroup on the host: " + oci::to_string(cgroup_));
     context_.trace("create: reserved the id");
     fault_point("create.after-reserve");
     if (auto booted = boot_sandbox(); !booted)
@@ -152,6 +153,19 @@ Result<void> Creation::reserve() {
     reserved_ = true;
     container_.created_ns = now_ns();
     container_.creator = state::process_ref(::getpid());
+    RUNVM_TRY(choose_cgroup(context_, cgroup_, container_));
+    // Before it is made: so it is found by who clears up after a command that was killed.
+    return context_.store->save(container_);
+}
+
+Result<void> Creation::found_cgroup(pid_t first) {
+    if (container_.cgroup_folders.empty())
+        return {};
+    cgroup_founded_ = true;
+    auto resources = message_.getRoot<protocol::Container>().asReader().getResources();
+    RUNVM_TRY(runtime::found_cgroup(container_, plan_.host_limits, room_for(context_, resources), first));
+    context_.trace("create: made the cgroup");
+    fault_point("create.after-cgroup");
     return {};
 }
 
@@ -159,7 +173,8 @@ Result<void> Creation::boot_sandbox() {
     // Of a container that was there before.
     RUNVM_TRY(state::remove_sandbox_folder(container_.sandbox_folder));
     RUNVM_TRY(state::claim_sandbox_folder(context_.root, container_.sandbox_id));
-    RUNVM_ASSIGN(StartedMonitor monitor, start_monitor(context_.layout, container_.sandbox_folder));
+    RUNVM_ASSIGN(StartedMonitor monitor, start_monitor(context_.layout, container_.sandbox_folder,
+                                                       [this](pid_t pid) { return found_cgroup(pid); }));
     reaper_ = std::move(monitor.reaper);
     container_.reaper = state::process_ref(reaper_.pid);
     fault_point("create.after-monitor");
@@ -187,11 +202,12 @@ Result<void> Creation::start_shims() {
         foreground_terminal_ = stays_;
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
-    RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_));
+    RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_, enter_cgroup_of(container_)));
 
     ShimRequest request;
     request.id = options_.id;
     request.init = &init_;
+    request.enter_cgroup = enter_cgroup_of(container_);
     request.preserve_fds = options_.preserve_fds;
     request.streams = &streams_;
     RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));
@@ -257,7 +273,7 @@ Result<void> Creation::create_in_guest() {
     if (shim_ended)
         return Error(ErrorKind::unavailable, "process " + std::to_string(shim_.pid) +
                                                  " (runvm-shim) has ended while the container was created");
-    return {};
+    return limit_cpu_time(container_, plan_.host_limits);
 }
 
 Result<void> Creation::publish() {
@@ -305,6 +321,8 @@ void Creation::undo() {
     os::end_child(init_.process);
     if (!reserved_)
         return;
+    if (cgroup_founded_)
+        (void)remove_cgroup(container_);
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.
     (void)state::remove_sandbox_folder(container_.sandbox_folder);
     if (pid_file_written_ && !options_.pid_file.empty())

@@ -43,6 +43,7 @@ private:
     Result<void> read_bundle();
     Result<void> reserve();
     Result<void> boot_sandbox();
+    Result<void> found_cgroup(pid_t first);
     Result<void> start_shims();
     Result<void> run_early_hooks();
     /// Says in the debug log what the guest does not have of the container's network namespace.
@@ -58,6 +59,7 @@ private:
     std::optional<Interrupts> interrupts_;
     bool stays_;
     bool reserved_ = false;
+    bool cgroup_founded_ = false;
     bool finished_ = false;
     bool pid_file_written_ = false;
     bool foreground_terminal_ = false;

@@ -158,6 +158,7 @@ Result<void> Execution::start_shim_process() {
     request.id = options_.id;
     request.exec_id = exec_id_;
     request.init = &init;
+    request.enter_cgroup = enter_cgroup_of(container_);
     request.preserve_fds = options_.preserve_fds;
     request.streams = &streams_;
     RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));

@@ -4,6 +4,7 @@
 #include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/late_hooks.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
@@ -61,6 +62,8 @@ Result<void> clear(Context& context, state::Container container) {
     fault_point("delete.after-kill");
     RUNVM_TRY(end_process(container.shim));
     RUNVM_TRY(end_shim_init(container.shim_init));
+    RUNVM_TRY(remove_cgroup(container));
+    fault_point("delete.after-cgroup");
     RUNVM_TRY(context.store->remove(container.id));
     // A config.json that cannot be read any more has none.
     if (auto hooks = oci::hooks_of(container.config))

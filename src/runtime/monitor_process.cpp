@@ -24,7 +24,8 @@ constexpr const char* reaper_name = "/reaper";
 
 } // namespace
 
-Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder) {
+Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder,
+                                     const EnterCgroup& enter_cgroup) {
     RUNVM_ASSIGN(os::Fd listener, os::listen_unix(sandbox_folder + "/monitor.sock"));
     RUNVM_ASSIGN(os::Fd log,
                  os::open_file(sandbox_folder + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
@@ -43,6 +44,7 @@ Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sa
     spec.clone_flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET;
     spec.new_session = true;
     spec.cwd = "/";
+    spec.before_exec = enter_cgroup;
     RUNVM_ASSIGN(os::Spawned reaper, os::spawn(spec));
     state::ProcessRef reference = state::process_ref(reaper.pid);
     std::string text = std::to_string(reference.pid) + " " + std::to_string(reference.start_time) + "\n";

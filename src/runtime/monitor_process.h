@@ -5,6 +5,7 @@
 #include "os/fd.h"
 #include "os/process.h"
 #include "runtime/commands.h"
+#include "runtime/host_cgroup.h"
 
 #include <string>
 
@@ -17,7 +18,8 @@ struct StartedMonitor {
 
 /// In a pid, mount, ipc and (empty) network namespace of its own, with a session of its own: conmon kills
 /// process groups. `sandbox_folder` exists; the socket and the log are made in it.
-Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder);
+Result<StartedMonitor> start_monitor(const Layout& layout, const std::string& sandbox_folder,
+                                     const EnterCgroup& enter_cgroup);
 
 /// The reaper of a sandbox whose container's state does not say it: not yet, or no longer readable. None (pid
 /// 0) if there is no monitor.

@@ -31,12 +31,17 @@ vm::MachineSize largest_size(const config::Config::Hypervisor& hypervisor, const
     return largest;
 }
 
+vm::MachineSize size_of(const config::Config::Hypervisor& hypervisor, protocol::Resources::Reader resources,
+                        const vm::MachineSize& largest) {
+    auto demand = resources.getDemand();
+    return vm::size_for({{demand.getCpus(), demand.getCpusetEnd(), demand.getMemoryBytes()}},
+                        {hypervisor.vcpus, hypervisor.memory_mib}, largest);
+}
+
 void fill_sizes(const config::Config::Hypervisor& hypervisor, protocol::Resources::Reader resources,
                 protocol::SandboxConfig::Builder config) {
     vm::MachineSize largest = largest_size(hypervisor, config.getAccelerator().cStr());
-    auto demand = resources.getDemand();
-    vm::MachineSize size = vm::size_for({{demand.getCpus(), demand.getCpusetEnd(), demand.getMemoryBytes()}},
-                                        {hypervisor.vcpus, hypervisor.memory_mib}, largest);
+    vm::MachineSize size = size_of(hypervisor, resources, largest);
     config.setVcpus(size.vcpus);
     config.setMemoryMib(size.memory_mib);
     config.setDefaultVcpus(hypervisor.vcpus);
@@ -47,6 +52,11 @@ void fill_sizes(const config::Config::Hypervisor& hypervisor, protocol::Resource
 }
 
 } // namespace
+
+uint64_t machine_memory_mib(const Context& context, protocol::Resources::Reader resources) {
+    const auto& hypervisor = context.config.hypervisor;
+    return size_of(hypervisor, resources, largest_size(hypervisor, hypervisor.accelerator)).memory_mib;
+}
 
 Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Reader resources,
                                  const std::string& sandbox_id, protocol::SandboxConfig::Builder config) {

@@ -13,4 +13,7 @@ namespace runvm::runtime {
 Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Reader resources,
                                  const std::string& sandbox_id, protocol::SandboxConfig::Builder config);
 
+/// The memory of a machine for these limits.
+uint64_t machine_memory_mib(const Context& context, protocol::Resources::Reader resources);
+
 } // namespace runvm::runtime

@@ -54,7 +54,8 @@ Result<void> await_bound(const os::Fd& reader) {
 
 } // namespace
 
-Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan) {
+Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan,
+                                    const EnterCgroup& enter_cgroup) {
     RUNVM_ASSIGN(Pipe alive, make_pipe());
     RUNVM_ASSIGN(Pipe ready, make_pipe());
     Pipe hold;
@@ -93,6 +94,7 @@ Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& p
         spec.argv.push_back(std::move(argument));
     spec.new_session = true;
     spec.cwd = "/";
+    spec.before_exec = enter_cgroup;
 
     StartedInit init;
     RUNVM_ASSIGN(init.process, os::spawn(spec));
@@ -159,6 +161,7 @@ Result<os::Spawned> start_shim(const Layout& layout, ShimRequest request) {
     spec.pid_namespace = pid_namespace.get();
     spec.new_session = true; // conmon's timeout kills the pid's process group: the shim leads its own
     spec.cwd = "/";
+    spec.before_exec = request.enter_cgroup;
     RUNVM_ASSIGN(os::Spawned shim, os::spawn(spec));
     for (ProcessStream& stream : *request.streams)
         stream.shim_end.reset();

@@ -6,6 +6,7 @@
 #include "os/fd.h"
 #include "os/process.h"
 #include "runtime/commands.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/process_streams.h"
 
 #include <string>
@@ -22,7 +23,8 @@ struct StartedInit {
 
 /// Pid 1 of the container's host namespaces, with the rootfs as its root. If the plan has hooks that come
 /// before that, it is held: the rootfs is a mount of its own below the host's root, until `release`.
-Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan);
+Result<StartedInit> start_shim_init(const Layout& layout, const oci::HostPlan& plan,
+                                    const EnterCgroup& enter_cgroup);
 
 /// Lets one that is held go on, and waits until the rootfs is its root.
 Result<void> release(StartedInit& init);
@@ -34,6 +36,7 @@ struct ShimRequest {
     std::string id;
     std::string exec_id;
     const StartedInit* init = nullptr;
+    EnterCgroup enter_cgroup{};
     os::Fd monitor;  ///< a connected socket
     os::Fd terminal; ///< the pty's slave, or empty
     int preserve_fds = 0;

@@ -6,6 +6,7 @@
 #include "os/file.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/monitor_connection.h"
 
 #include <capnp/message.h>
@@ -60,12 +61,16 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     for (const std::string& note : update.notes)
         context.trace("update: " + note);
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
+    cgroup::Change host = change_limits(context, container, update.host_limits, resources);
+    RUNVM_TRY(host.widen());
     fault_point("update.before-rpc");
     if (auto told = tell_guest(context, *connection, id, resources); !told) {
+        host.undo();
         if (state::effective_status(container) == state::Status::stopped)
             return not_running();
         return told;
     }
+    host.tighten();
     fault_point("update.after-rpc");
     container.config = std::move(update.config);
     return context.store->save(container);

@@ -40,7 +40,10 @@ struct Container {
     ProcessRef shim;            ///< the pid that callers see
     ProcessRef shim_init;       ///< pid 1 of the shim's pid namespace
     ProcessRef reaper;          ///< pid 1 of the monitor's pid namespace
-    std::string config;         ///< config.json as it was at create
+    /// Its cgroup on the host: its folders by the hierarchies' controllers (cgroup/place.h). None: nowhere.
+    std::map<std::string, std::string> cgroup_folders;
+    std::string cgroup_unit; ///< of systemd that has them; empty: none
+    std::string config;      ///< config.json as it was at create
 };
 
 /// Status as a caller may see it: `stopped` when the shim is gone (or, while creating, the creator).

@@ -100,6 +100,14 @@ public:
         return strings;
     }
 
+    std::map<std::string, std::string> absolute_paths(const char* key) {
+        std::map<std::string, std::string> paths = strings(key);
+        for (const auto& [name, path] : paths)
+            if (!path.starts_with('/') || path.find('\0') != std::string::npos)
+                set_fault(key, "has a value that is not an absolute path");
+        return paths;
+    }
+
     void set_fault(const char* key, const char* what) {
         if (!fault_)
             fault_ = "key " + prefix_ + key + " " + what;
@@ -155,6 +163,8 @@ Result<std::string> format_state(const Container& container) {
         {"shim", to_json(container.shim)},
         {"shim_init", to_json(container.shim_init)},
         {"reaper", to_json(container.reaper)},
+        {"cgroup_folders", container.cgroup_folders},
+        {"cgroup_unit", container.cgroup_unit},
     };
     try {
         return state.dump() + "\n";
@@ -194,6 +204,8 @@ Result<Container> parse_state(const std::string& text, const std::string& name) 
     container.shim = reader.process("shim");
     container.shim_init = reader.process("shim_init");
     container.reaper = reader.process("reaper");
+    container.cgroup_folders = reader.absolute_paths("cgroup_folders");
+    container.cgroup_unit = reader.string("cgroup_unit");
     if (reader.fault())
         return corrupted(name, *reader.fault());
     return container;

@@ -24,8 +24,6 @@ refused_value() {
     linux.intelRdt) echo '{"closID": "class"}' ;;
     linux.memoryPolicy) echo '{"mode": "MPOL_BIND", "nodes": "0"}' ;;
     linux.personality.flags) echo '["ADDR_NO_RANDOMIZE"]' ;;
-    linux.resources.blockIO.weightDevice) echo '[{"major": 8, "minor": 0, "weight": 500}]' ;;
-    linux.resources.blockIO.throttle*) echo '[{"major": 8, "minor": 0, "rate": 600}]' ;;
     linux.resources.rdma) echo '{"mlx5_1": {"hcaHandles": 3}}' ;;
     *) fail "a value for $1 is missing in refused.bats" ;;
     esac
@@ -38,7 +36,6 @@ no_effect_value() {
     process.selinuxLabel) echo '"system_u:system_r:container_t:s0:c1,c2"' ;;
     linux.mountLabel) echo '"system_u:object_r:container_file_t:s0:c1,c2"' ;;
     process.execCPUAffinity.initial) echo '"0"' ;;
-    linux.cgroupsPath) echo '"/a/path"' ;;
     linux.seccomp.listenerPath) echo '"/run/seccomp.socket"' ;;
     linux.seccomp.listenerMetadata) echo '"data"' ;;
     linux.resources.memory.disableOOMKiller | linux.resources.memory.useHierarchy) echo true ;;
@@ -68,7 +65,7 @@ set_field() { edit 'setpath($field / "."; $value)' --arg field "$1" --argjson va
         [[ ! -e $BUNDLE/pid ]]
         count=$((count + 1))
     done < <(rows refused)
-    ((count >= 15))
+    ((count >= 10))
     wait_until 10 leaks_none
 }
 
@@ -97,6 +94,7 @@ set_field() { edit 'setpath($field / "."; $value)' --arg field "$1" --argjson va
         set_field "$field" "$value"
     done < <(rows refused)
     while IFS='|' read -r field reason; do
+        if [[ $field == *'[]'* ]]; then continue; fi # of an element, which has other fields that count
         set_field "$field" "$(no_effect_value "$field")"
         fields+=("$field")
     done < <(rows 'no effect')

@@ -24,15 +24,15 @@ leaks_shared_things() {
 
 # A line for every thing of this file that is left.
 leaks_found() {
-    local pids pid path line ancestors=" "
-    # Read before anything is forked: what is here and no ancestor of this shell was left behind.
-    mapfile -t pids <"$FILE_CGROUP/cgroup.procs"
+    local pid path line ancestors=" "
+    # Before anything is forked: what is here and no ancestor of this shell was left behind.
+    read_file_pids
     pid=$BASHPID
     while ((pid > 1)); do
         ancestors+="$pid "
         pid=$(sed -n 's/^PPid:\t//p' "/proc/$pid/status")
     done
-    for pid in "${pids[@]}"; do
+    for pid in "${FILE_PIDS[@]}"; do
         if [[ $ancestors == *" $pid "* || ! -d /proc/$pid ]]; then continue; fi
         line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
         # The watch that bats keeps over a test's time.

@@ -22,13 +22,26 @@ cgroup_leave() {
     echo $$ >"$FORMER_CGROUP/cgroup.procs"
     local pid tries
     for tries in {1..50}; do
-        while read -r pid; do
-            kill -KILL "$pid" 2>/dev/null || true
-        done <"$FILE_CGROUP/cgroup.procs"
-        if rmdir "$FILE_CGROUP" 2>/dev/null; then return; fi
+        read_file_pids
+        for pid in "${FILE_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+        find /sys/fs/cgroup -depth -type d \( -name "*$PREFIX*" -o -path "$FILE_CGROUP*" \) \
+            -exec rmdir {} + 2>/dev/null || true
+        if [[ ! -d $FILE_CGROUP ]]; then return; fi
         sleep 0.1
     done
     fail "cgroup $FILE_CGROUP is still in use after $tries tries"
+}
+
+# FILE_PIDS: all in the file's cgroup, or in those that are named for its containers: below it, beside it in cgroup v2, or at
+# the top where a test says so. Nothing is forked, so what is read was there before.
+read_file_pids() {
+    local path pids
+    FILE_PIDS=()
+    for path in "$FILE_CGROUP" "$FILE_CGROUP"/* "${FILE_CGROUP%/*}/$PREFIX"*; do
+        if [[ ! -f $path/cgroup.procs ]]; then continue; fi
+        mapfile -t pids <"$path/cgroup.procs"
+        FILE_PIDS+=("${pids[@]}")
+    done
 }
 
 # name_of PID: the file name of its executable; empty when it is gone. What was replaced by a new build reads as
@@ -42,9 +55,9 @@ name_of() {
 
 # file_processes GLOB: pids of this test file's processes whose executable's name matches.
 file_processes() {
-    local pid pids
-    mapfile -t pids <"$FILE_CGROUP/cgroup.procs"
-    for pid in "${pids[@]}"; do
+    local pid
+    read_file_pids
+    for pid in "${FILE_PIDS[@]}"; do
         # shellcheck disable=SC2053
         if [[ $(name_of "$pid") == $1 ]]; then echo "$pid"; fi
     done

@@ -129,9 +129,54 @@ TEST_F(Resources, block_io) {
     EXPECT_EQ(files({{"blockIO", {{"weight", 0}}}}), Files());
     EXPECT_NE(error_with("/linux/resources/blockIO/weight", 9), "");
     EXPECT_NE(error_with("/linux/resources/blockIO/weight", 1001), "");
-    EXPECT_EQ(error_kind_with("/linux/resources/blockIO/throttleReadBpsDevice",
-                              list_of({{"major", 8}, {"minor", 0}, {"rate", 1}})),
-              ErrorKind::unsupported);
+}
+
+TEST_F(Resources, host_limits) {
+    Json rate = {{"major", 8}, {"minor", 16}, {"rate", 1048576}};
+    Json weights = list_of({{"major", 8}, {"minor", 0}, {"weight", 100}});
+    weights.push_back({{"major", 8}, {"minor", 0}});
+    Json rates = list_of(rate);
+    Json two_rates = list_of(rate);
+    two_rates.push_back(rate);
+    files({{"memory", {{"limit", 1000}, {"swap", -1}, {"reservation", 500}}},
+           {"cpu", {{"shares", 512}, {"quota", 20000}, {"period", 50000}, {"cpus", "0-1"}, {"mems", "0"}}},
+           {"blockIO",
+            {{"weight", 500},
+             {"weightDevice", weights},
+             {"throttleReadBpsDevice", rates},
+             {"throttleWriteBpsDevice", rates},
+             {"throttleReadIOPSDevice", rates},
+             {"throttleWriteIOPSDevice", two_rates}}}});
+    const cgroup::Limits& limits = plan_.host_limits;
+    EXPECT_EQ(limits.memory_bytes, 1000);
+    EXPECT_EQ(limits.memory_swap_bytes, -1);
+    EXPECT_EQ(limits.reservation_bytes, 500);
+    EXPECT_EQ(limits.cpu_shares, 512U);
+    EXPECT_EQ(limits.cpu_weight, 59U);
+    EXPECT_EQ(limits.cpu_quota_us, 20000);
+    EXPECT_EQ(limits.cpu_period_us, 50000U);
+    EXPECT_EQ(limits.cpus, "0-1");
+    EXPECT_EQ(limits.mems, "0");
+    EXPECT_EQ(limits.block_weight, 500U);
+    EXPECT_EQ(limits.block_weight_v2, 4950U);
+    ASSERT_EQ(limits.device_weights.size(), 1U) << "one without a weight says nothing";
+    EXPECT_EQ(limits.device_weights[0].weight, 100U);
+    ASSERT_EQ(limits.read_bytes.size(), 1U);
+    EXPECT_EQ(limits.read_bytes[0].major, 8);
+    EXPECT_EQ(limits.read_bytes[0].minor, 16);
+    EXPECT_EQ(limits.read_bytes[0].rate, 1048576U);
+    EXPECT_EQ(limits.write_bytes.size(), 1U);
+    EXPECT_EQ(limits.read_operations.size(), 1U);
+    EXPECT_EQ(limits.write_operations.size(), 2U);
+}
+
+TEST_F(Resources, host_limits_that_name_no_device) {
+    for (const char* key : {"throttleReadBpsDevice", "weightDevice"}) {
+        std::string path = std::string("/linux/resources/blockIO/") + key;
+        EXPECT_NE(error_with(path, list_of({{"major", 8}, {"rate", 1}})), "");
+        EXPECT_NE(error_with(path, list_of({{"major", -1}, {"minor", 0}})), "");
+        EXPECT_NE(error_with(path, list_of({{"major", 8}, {"minor", 1048576}})), "");
+    }
 }
 
 TEST_F(Resources, device_rules_end_with_runcs_defaults) {

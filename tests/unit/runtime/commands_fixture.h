@@ -33,6 +33,8 @@ protected:
         fs::create_symlink(build + "/libexec/runvm/runvm-shim", folder_.path() + "/libexec/runvm-shim");
         auto config = nlohmann::ordered_json::parse(oci::default_spec());
         config["process"]["terminal"] = false;
+        // One of its own for each test program: they run beside each other.
+        config["linux"]["cgroupsPath"] = "/runvm-test-unit-" + std::to_string(::getpid());
         write_config(config.dump());
 
         context_.root = folder_.path() + "/root";

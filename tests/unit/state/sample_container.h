@@ -25,6 +25,9 @@ inline Container sample_container(const std::string& id) {
     container.shim = {102, 1002};
     container.shim_init = {103, 1003};
     container.reaper = {104, 1004};
+    container.cgroup_folders = {{"", "/sys/fs/cgroup/unified/a b"},
+                                {"cpu,cpuacct", "/sys/fs/cgroup/cpu/a b"}};
+    container.cgroup_unit = "docker-abc.scope";
     container.config = R"({"ociVersion":"1.0.2"})";
     return container;
 }
@@ -49,6 +52,8 @@ inline void expect_equal(const Container& a, const Container& b) {
     expect_equal(a.shim, b.shim);
     expect_equal(a.shim_init, b.shim_init);
     expect_equal(a.reaper, b.reaper);
+    EXPECT_EQ(a.cgroup_folders, b.cgroup_folders);
+    EXPECT_EQ(a.cgroup_unit, b.cgroup_unit);
     EXPECT_EQ(a.config, b.config);
 }
 

@@ -1,0 +1,48 @@
+#pragma once
+// A container's cgroup on the host (cgroup/place.h): who makes it, who is put into it, what is left of it.
+
+#include "cgroup/limits.h"
+#include "cgroup/place.h"
+#include "core/result.h"
+#include "oci/cgroup.h"
+#include "protocol/common.capnp.h"
+#include "runtime/commands.h"
+#include "state/container.h"
+
+#include <functional>
+
+namespace runvm::runtime {
+
+/// What a program goes through before its execve (os::SpawnSpec::before_exec); empty: nothing.
+using EnterCgroup = std::function<Result<void>(pid_t pid)>;
+
+/// Decides where the container's cgroup is to be and writes that into `container`. Nothing is made.
+/// wrong_state if one with processes in it is there.
+Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted,
+                           state::Container& container);
+
+/// Makes it, with the limits that hold at once, and puts its first process there.
+Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits,
+                          const cgroup::Room& room, pid_t first);
+
+/// Writes the limits that would have made the boot last for ever.
+Result<void> limit_cpu_time(const state::Container& container, const cgroup::Limits& limits);
+
+/// For each further process of the container.
+EnterCgroup enter_cgroup_of(const state::Container& container);
+
+/// Removes it. No error if it is not there.
+Result<void> remove_cgroup(const state::Container& container);
+
+/// Puts what is left in the cgroup of `from`, whose own processes have ended, into that of `to`: the machine
+/// that it started and that others use. Memory stays charged to where it was used first.
+Result<void> move_machine(const state::Container& from, const state::Container& to);
+
+/// New limits for a container that runs.
+cgroup::Change change_limits(const Context& context, const state::Container& container,
+                             const cgroup::Limits& limits, protocol::Resources::Reader resources);
+
+/// What the machine of a container with these limits needs.
+cgroup::Room room_for(const Context& context, protocol::Resources::Reader resources);
+
+} // namespace runvm::runtime

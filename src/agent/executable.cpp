@@ -66,13 +66,8 @@ Result<std::string> find_executable(const std::string& name, const std::string& 
     return Error(ErrorKind::command_not_found, prefix + "executable file not found in $PATH");
 }
 
-Error execve_error(const std::string& executable, int errno_value) {
-    // ENOENT here is the interpreter's: the file itself was found before.
-    ErrorKind kind =
-        is_missing(errno_value) ? ErrorKind::command_not_found : ErrorKind::command_not_executable;
-    if (errno_value == E2BIG || errno_value == ENOMEM || errno_value == EIO)
-        kind = ErrorKind::system; // nothing is wrong with the file
-    return {kind, "exec " + executable + ": " + words(errno_value), errno_value};
+std::string execve_words(const std::string& executable, int errno_value) {
+    return "exec " + executable + ": " + words(errno_value);
 }
 
 } // namespace runvm::agent

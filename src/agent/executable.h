@@ -12,8 +12,7 @@ namespace runvm::agent {
 /// with 0 if no folder has it; command_not_executable with EACCES or EISDIR.
 Result<std::string> find_executable(const std::string& name, const std::string& path);
 
-/// An execve that failed, as command_not_found or command_not_executable; system where the file is not to
-/// blame.
-Error execve_error(const std::string& executable, int errno_value);
+/// What an execve that failed is called. ENOENT is the interpreter's: the file itself was found before.
+std::string execve_words(const std::string& executable, int errno_value);
 
 } // namespace runvm::agent

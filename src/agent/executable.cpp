@@ -15,8 +15,10 @@ int check_executable(const std::string& file) {
     struct stat info {};
     if (::stat(file.c_str(), &info) != 0)
         return errno;
+    // As Go before 1.20: "is a directory" is for Docker until 20.10 an error of its own (125), not the user's
+    // (126).
     if (S_ISDIR(info.st_mode))
-        return EISDIR;
+        return EACCES;
     if (::faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0)
         return 0;
     return errno;

@@ -28,7 +28,7 @@ TEST(AgentVm, ReportsMissingCommands) {
     EXPECT_EQ(failure.errno_value, ENOENT);
     failure = run_for_error({"/etc"});
     EXPECT_EQ(failure.kind, ErrorKind::command_not_executable);
-    EXPECT_EQ(failure.errno_value, EISDIR);
+    EXPECT_EQ(failure.errno_value, EACCES);
     std::ofstream(vm->rootfs() + "/etc/plain") << "text";
     failure = run_for_error({"/etc/plain"});
     EXPECT_EQ(failure.kind, ErrorKind::command_not_executable);

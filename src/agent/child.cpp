@@ -206,7 +206,7 @@ Result<void> run_container(ContainerChild& child, SetupReporter& reporter, Proce
     restore_signals();
     RUNVM_TRY(setup.restrict());
     RUNVM_TRY(run_start_hooks(child.container, setup));
-    return setup.execute();
+    setup.execute();
 }
 
 Result<void> run_exec(ExecChild& child, SetupReporter& reporter, ProcessDescriptors& descriptors) {
@@ -223,7 +223,7 @@ Result<void> run_exec(ExecChild& child, SetupReporter& reporter, ProcessDescript
     RUNVM_TRY(setup.prepare(descriptors, terminal ? terminal.get() : -1));
     RUNVM_TRY(reporter.send_ready());
     RUNVM_TRY(setup.restrict());
-    return setup.execute();
+    setup.execute();
 }
 
 /// Runs `body`, which returns only with an error, reports that and ends.

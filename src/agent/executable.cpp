@@ -15,8 +15,10 @@ int check_executable(const std::string& file) {
     struct stat info {};
     if (::stat(file.c_str(), &info) != 0)
         return errno;
+    // As Go before 1.20: "is a directory" is for Docker until 20.10 an error of its own (125), not the user's
+    // (126).
     if (S_ISDIR(info.st_mode))
-        return EISDIR;
+        return EACCES;
     if (::faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0)
         return 0;
     return errno;
@@ -66,13 +68,8 @@ Result<std::string> find_executable(const std::string& name, const std::string& 
     return Error(ErrorKind::command_not_found, prefix + "executable file not found in $PATH");
 }
 
-Error execve_error(const std::string& executable, int errno_value) {
-    // ENOENT here is the interpreter's: the file itself was found before.
-    ErrorKind kind =
-        is_missing(errno_value) ? ErrorKind::command_not_found : ErrorKind::command_not_executable;
-    if (errno_value == E2BIG || errno_value == ENOMEM || errno_value == EIO)
-        kind = ErrorKind::system; // nothing is wrong with the file
-    return {kind, "exec " + executable + ": " + words(errno_value), errno_value};
+std::string execve_words(const std::string& executable, int errno_value) {
+    return "exec " + executable + ": " + words(errno_value);
 }
 
 } // namespace runvm::agent

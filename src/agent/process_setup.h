@@ -40,8 +40,10 @@ public:
     /// allow what the set-up does.
     Result<void> restrict();
 
-    /// Returns only with an error.
-    Error execute();
+    /// What the kernel refuses to execute (a bad format, a missing interpreter) ends as under runc, whose
+    /// init has said by then that all is well (libcontainer/standard_init_linux.go): the words are on the
+    /// process's own standard error, its exit status is 1.
+    [[noreturn]] void execute();
 
     /// The process's, once it is prepared.
     const std::vector<std::string>& environment() const { return environment_; }

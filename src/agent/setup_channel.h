@@ -4,7 +4,7 @@
 //
 // A process in a new user namespace waits until the agent has mapped its ids. It sends its terminal if it has
 // one, then `ready` or `failed`; a container's own process then waits for the agent's word to go on; `failed`
-// may still follow from execve itself.
+// may still follow from a startContainer hook.
 
 #include "core/result.h"
 #include "os/fd.h"

@@ -19,8 +19,9 @@ namespace runvm::oci {
 
 /// A tree of the host that the guest shall see.
 struct ShareSource {
-    std::string name; ///< "rootfs", "m0", ...
-    std::string path; ///< absolute on the host
+    std::string name;        ///< "rootfs", "m0", ...
+    std::string path;        ///< absolute on the host
+    std::string destination; ///< in the container; empty for the root filesystem
     bool readonly = false;
     bool readonly_recursive = false;
     bool readonly_when_created = false; ///< root.readonly: the agent makes mount points first

@@ -141,6 +141,7 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
     built.setType("bind");
     built.setShare(add_share(mount["source"], options, bundle, share_name, plan).c_str());
     built.setIsFile(plan.shares.back().is_file);
+    plan.shares.back().destination = mount["destination"].text();
     plan.shares.back().id_mappings = std::move(id_mappings);
     plan.shares.back().id_mapped_recursive = options.id_mapped_recursive;
     // The kernel's rbind gives flags to the top mount alone; what is mounted below keeps its own.

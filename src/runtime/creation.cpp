@@ -12,6 +12,7 @@
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "runtime/share_tree.h"
+#include "runtime/shim_mounts.h"
 #include "vm/network/links.h"
 
 #include <fcntl.h>
@@ -108,6 +109,8 @@ Result<void> Creation::create() {
     if (auto created = create_in_guest(); !created)
         return explain(std::move(created).error());
     context_.trace("create: the guest has made the container");
+    for (const std::string& failure : mount_for_callers(init_.process.pidfd.get(), plan_.shares))
+        context_.trace("create: not mounted for callers: " + failure);
     fault_point("create.after-container");
     RUNVM_TRY(publish());
     context_.trace("create: done");

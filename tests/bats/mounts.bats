@@ -45,6 +45,22 @@ mount_of() {
         awk -v path="$1" '$5 == path { for (i = 7; $i != "-"; i++); print $6, $(i + 1), $(i + 2) }' | tail -n 1
 }
 
+# As podman cp does.
+@test "mounts: a caller that joins the mount namespace finds the bind mounts" {
+    local join=(nsenter --target "$(pid_of "$SHARED")" --mount -- /bin/busybox)
+    capture "${join[@]}" cat /in/file /in/below/file /slave/file /etc/one/file
+    assert_stdout $'top\nbelow\ntop\ntop'
+    assert_equal "$("${join[@]}" cat /etc/by-link/file)" data
+    capture "${join[@]}" touch /ro/new
+    assert_stderr_contains "Read-only file system"
+    "${join[@]}" touch /in/new
+    inside "rm /in/new"
+    # What the host mounts follows, as in the container, and what is mounted there does not come out.
+    "${join[@]}" mount -t tmpfs tmpfs /in/below
+    assert_equal "$(cat "$TREE/below/file")" below
+    "${join[@]}" umount /in/below
+}
+
 @test "mounts: file systems of the kernel" {
     assert_equal "$(mount_of /proc)" "rw,relatime proc proc"
     assert_equal "$(mount_of /sys)" "ro,nosuid,nodev,noexec,relatime sysfs sysfs"

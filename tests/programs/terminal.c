@@ -4,7 +4,8 @@
 //
 // and plays the script on standard input, a line each:
 //   expect TEXT      waits until TEXT appears in the output, after what earlier lines matched
-//   send TEXT        types TEXT; \n, \r, \t, \\ and \xHH are understood
+//   send TEXT        types TEXT
+//                    in both \n, \r, \t, \\ and \xHH are understood
 //   size ROWS COLS   resizes the terminal
 //   hangup           closes the master
 // Then it reads to the end of output. All output goes to standard output. The exit status is COMMAND's (128+n
@@ -71,7 +72,9 @@ static void expect(const char* text) {
     }
 }
 
-static void type(const char* text) {
+// In place; the result may be followed by what is left of the text.
+static size_t unescape(char* text) {
+    size_t size = 0;
     for (const char* c = text; *c; c++) {
         char byte = *c;
         if (byte == '\\' && c[1]) {
@@ -97,9 +100,16 @@ static void type(const char* text) {
                 byte = *c;
             }
         }
-        if (write(master, &byte, 1) != 1)
-            die("write to the terminal");
+        text[size++] = byte;
     }
+    return size;
+}
+
+static void type(char* text) {
+    size_t size = unescape(text);
+    for (size_t i = 0; i < size; i++)
+        if (write(master, text + i, 1) != 1)
+            die("write to the terminal");
 }
 
 static void play(FILE* script) {
@@ -108,6 +118,7 @@ static void play(FILE* script) {
         line[strcspn(line, "\n")] = 0;
         struct winsize size = {0};
         if (strncmp(line, "expect ", 7) == 0) {
+            line[7 + unescape(line + 7)] = 0;
             expect(line + 7);
         } else if (strncmp(line, "send ", 5) == 0) {
             type(line + 5);

@@ -25,7 +25,8 @@ SCENARIO_TIMEOUT_S=80
 setup_file() {
     file_begin
     RUNVM=$RUNTIME
-    export RUNVM
+    TERMINAL=$(program terminal)
+    export RUNVM TERMINAL
     # Images and scenarios are read by other users of the containers.
     chmod 711 "$FILE_DIR"
     namespaces_enter
@@ -67,6 +68,11 @@ run_scenario() {
 
 is_listed() { grep -qF "| \`$1\` |" "$DIFFERENCES"; }
 
+# Until runvm has networks.
+without_network() {
+    if [[ " $RUNVM_LACKS " == *' network '* ]]; then export ENGINE_NETWORK=none; fi
+}
+
 # compare NAME [WHAT IT NEEDS...]: SCRIPT says the same under both runtimes, but for the lines EXPECTED.
 compare() {
     local name=$1 need differing expected
@@ -77,7 +83,7 @@ compare() {
             skip "runvm has no $need yet"
         fi
     done
-    if [[ " $RUNVM_LACKS " == *' network '* ]]; then export ENGINE_NETWORK=none; fi
+    without_network
     run_scenario runc
     if is_runc; then return; fi
     run_scenario runvm
@@ -93,6 +99,14 @@ compare() {
             fail "the scenario says something else under runvm"
         }
     fi
+}
+
+# assert_says NAME: SCRIPT says what is EXPECTED under runvm.
+assert_says() {
+    if is_runc; then skip "about runvm only"; fi
+    without_network
+    run_scenario runvm
+    diff -U3 --label expected --label runvm <(sed -n 's/^= //p' <<<"$EXPECTED") "$FILE_DIR/said.runvm" >&2
 }
 
 view_is_clean() {

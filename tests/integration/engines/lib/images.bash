@@ -21,7 +21,7 @@ image_archive() {
 busybox_layer() {
     local rootfs=$FILE_DIR/image-rootfs
     make_rootfs "$rootfs"
-    mkdir -p "$rootfs"/{home,usr/bin,usr/sbin,usr/local}
+    mkdir -p "$rootfs"/{home,mnt,usr/bin,usr/sbin,usr/local}
     printf 'nobody:x:65534:65534:nobody:/:/bin/sh\nuser:x:1000:1000:user:/home:/bin/sh\n' >>"$rootfs/etc/passwd"
     printf 'nogroup:x:65534:\nuser:x:1000:\nextra:x:2000:user\n' >>"$rootfs/etc/group"
     # What a kernel refuses to execute in different ways.

@@ -5,5 +5,5 @@ s/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9:]{5})/TIME/g
 # Of a container that does not start Docker's client says so now and then, depending on what it hears first.
 /^stderr: time="TIME" level=error msg="error waiting for container: context canceled"$/d
 # The runtimes' names, and their paths.
-s,[^ "`]*/(runc|runvm)\b,RUNTIME,g
-s/\b(runc|runvm)\b/RUNTIME/g
+s,[^ "`]*/(runc|runvm)([^-A-Za-z0-9]|$),RUNTIME\2,g
+s,(^|[^-A-Za-z0-9/])(runc|runvm)([^-A-Za-z0-9]|$),\1RUNTIME\3,g

@@ -3,9 +3,15 @@
 set -euo pipefail
 
 mount -t proc proc /proc
-# What other test files have mounted is not to be held by a copy.
-mapfile -t mounts < <(cut -d ' ' -f 5 /proc/self/mountinfo | grep '^/tmp/runvm-bats' | tac)
+# What others have mounted is not to be held by a copy.
+mapfile -t mounts < <(cut -d ' ' -f 5 /proc/self/mountinfo | grep -E '^(/tmp/runvm-|/run/)' | tac)
 for mount in "${mounts[@]}"; do umount --lazy "$mount"; done
+
+# Its /sys/class/net has the links of the namespace that it is mounted in.
+mount -t sysfs sysfs /run
+mount --rbind /sys/fs/cgroup /run/fs/cgroup
+umount --recursive /sys
+mount --move /run /sys
 
 controllers=()
 for folder in /sys/fs/cgroup/*/; do

@@ -35,7 +35,7 @@ namespaces_enter() {
 }
 
 # inside COMMAND...: runs it in them.
-inside() { HOME=$FILE_DIR/home bash "$ENGINES/lib/namespaces-inside.bash" "$@" 3>&-; }
+inside() { HOME=$FILE_DIR/home TMPDIR=$FILE_DIR/home bash "$ENGINES/lib/namespaces-inside.bash" "$@" 3>&-; }
 
 # cgroups_are_removed FOLDER...: and those below them, whose processes may be on their way out.
 cgroups_are_removed() { ! find "$@" -depth -type d -exec rmdir {} + 2>&1 | grep -q .; }

@@ -30,7 +30,8 @@ constexpr auto start_delay = 100 * kj::MILLISECONDS;
 // Each superblock of fuse makes its inodes with it.
 CachedInodes::CachedInodes(kj::UnixEventPort& event_port, uint64_t most)
     : timer_(event_port.getTimer()), most_(most),
-      probe_(event_port, "fuse_alloc_inode", FunctionProbe::Moment::call, [this] { some_were_made(); }),
+      probe_(event_port, "fuse_alloc_inode", FunctionProbe::Moment::call,
+             [this](const std::vector<pid_t>&) { some_were_made(); }),
       tasks_(*this) {}
 
 void CachedInodes::limit_soon() {

@@ -11,7 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 
 namespace runvm::agent {
@@ -53,14 +56,41 @@ public:
 
     kj::Promise<void> fired() { return observer_.whenBecomesReadable(); }
 
-    /// What the records say does not matter, but a full buffer would wake nobody.
-    void discard_records() {
+    /// A full buffer would wake nobody, so all is taken.
+    std::vector<pid_t> take_callers() {
         auto* head = static_cast<perf_event_mmap_page*>(buffer_);
-        uint64_t written = std::atomic_ref(head->data_head).load(std::memory_order_acquire);
-        std::atomic_ref(head->data_tail).store(written, std::memory_order_release);
+        uint64_t end = std::atomic_ref(head->data_head).load(std::memory_order_acquire);
+        uint64_t at = head->data_tail;
+        std::vector<pid_t> callers;
+        while (at < end) {
+            auto header = copy<perf_event_header>(at);
+            if (header.type == PERF_RECORD_SAMPLE)
+                callers.push_back(copy<Caller>(at + sizeof header).process);
+            at += std::max<uint64_t>(header.size, sizeof header);
+        }
+        std::atomic_ref(head->data_tail).store(end, std::memory_order_release);
+        return callers;
     }
 
 private:
+    /// PERF_SAMPLE_TID
+    struct Caller {
+        int32_t process;
+        int32_t thread;
+    };
+
+    /// What is `at` bytes from the beginning of all records: they wrap around.
+    template <class T>
+    T copy(uint64_t at) const {
+        auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+        const char* records = static_cast<const char*>(buffer_) + page;
+        uint64_t bytes = buffer_bytes_ - page;
+        std::array<char, sizeof(T)> copied{};
+        for (char& byte : copied)
+            byte = records[at++ % bytes];
+        return std::bit_cast<T>(copied);
+    }
+
     os::Fd event_;
     void* buffer_;
     size_t buffer_bytes_;
@@ -78,6 +108,7 @@ Result<std::unique_ptr<FunctionProbe::OnCpu>> FunctionProbe::OnCpu::open(kj::Uni
     attributes.config = moment == Moment::returned ? return_probe : 0;
     attributes.kprobe_func = reinterpret_cast<uint64_t>(function.c_str());
     attributes.sample_period = period;
+    attributes.sample_type = PERF_SAMPLE_TID;
     attributes.wakeup_events = 1;
     os::Fd event(static_cast<int>(
         ::syscall(SYS_perf_event_open, &attributes, -1, static_cast<int>(cpu), -1, PERF_FLAG_FD_CLOEXEC)));
@@ -90,8 +121,7 @@ Result<std::unique_ptr<FunctionProbe::OnCpu>> FunctionProbe::OnCpu::open(kj::Uni
     return std::make_unique<OnCpu>(event_port, std::move(event), buffer, bytes);
 }
 
-FunctionProbe::FunctionProbe(kj::UnixEventPort& event_port, std::string function, Moment moment,
-                             std::function<void()> fired)
+FunctionProbe::FunctionProbe(kj::UnixEventPort& event_port, std::string function, Moment moment, Fired fired)
     : event_port_(event_port), function_(std::move(function)), moment_(moment), fired_(std::move(fired)),
       tasks_(*this) {}
 
@@ -114,8 +144,7 @@ Result<void> FunctionProbe::watch_every(uint64_t period) {
 
 kj::Promise<void> FunctionProbe::await(OnCpu& on_cpu) {
     return on_cpu.fired().then([this, &on_cpu] {
-        on_cpu.discard_records();
-        fired_();
+        fired_(on_cpu.take_callers());
         return await(on_cpu);
     });
 }

@@ -8,11 +8,14 @@
 
 #include <kj/async-unix.h>
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace runvm::agent {
 
@@ -20,9 +23,12 @@ class FunctionProbe final : private kj::TaskSet::ErrorHandler {
 public:
     enum class Moment { call, returned };
 
-    /// `fired` is called on the event loop. `function` must be a symbol of the kernel or of a loaded module.
-    FunctionProbe(kj::UnixEventPort& event_port, std::string function, Moment moment,
-                  std::function<void()> fired);
+    /// Called on the event loop with the processes that were in a call that counted; a process comes as often
+    /// as it was.
+    using Fired = std::function<void(const std::vector<pid_t>& callers)>;
+
+    /// `function` must be a symbol of the kernel or of a loaded module.
+    FunctionProbe(kj::UnixEventPort& event_port, std::string function, Moment moment, Fired fired);
     ~FunctionProbe() noexcept(false);
     KJ_DISALLOW_COPY(FunctionProbe);
 
@@ -39,7 +45,7 @@ private:
     kj::UnixEventPort& event_port_;
     const std::string function_;
     const Moment moment_;
-    const std::function<void()> fired_;
+    const Fired fired_;
     std::map<unsigned, std::unique_ptr<OnCpu>> cpus_;
     kj::TaskSet tasks_;
 };

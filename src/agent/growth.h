@@ -2,7 +2,6 @@
 // Takes into use what is plugged into the machine.
 
 #include "core/result.h"
-#include "os/fd.h"
 
 #include <kj/async.h>
 #include <kj/timer.h>
@@ -15,7 +14,7 @@ namespace runvm::agent {
 class Growth {
 public:
     /// `more_cpus` is called when the guest has got some.
-    Growth(kj::Timer& timer, os::Fd initial_root, std::function<void()> more_cpus);
+    Growth(kj::Timer& timer, int initial_root, std::function<void()> more_cpus);
 
     /// Returns when the guest has `vcpus` cpus, and `memory_mib` of memory on top of what it had when this
     /// was made; timeout after `limit_ms`.
@@ -29,7 +28,7 @@ private:
     kj::Promise<Result<void>> until(Wanted wanted, kj::TimePoint deadline);
 
     kj::Timer& timer_;
-    os::Fd initial_root_; ///< for the module
+    int initial_root_; ///< for the module; it must outlive this
     std::function<void()> more_cpus_;
     uint32_t cpus_; ///< that `more_cpus_` has been told of
     uint64_t memory_bytes_at_boot_;

@@ -82,6 +82,7 @@ kj::Promise<void> AgentService::startContainer(StartContainerContext context) {
         .then([this, context](Result<void> result) mutable {
             answer_error(context, result);
             cached_inodes_.limit_soon();
+            file_watches_.follow_soon();
         });
 }
 
@@ -124,7 +125,8 @@ kj::Promise<void> AgentService::forgetProcess(ForgetProcessContext context) {
 }
 
 kj::Promise<void> AgentService::deleteContainer(DeleteContainerContext context) {
-    return containers_.remove(context.getParams().getId()).then([context](Result<void> result) mutable {
+    return containers_.remove(context.getParams().getId()).then([this, context](Result<void> result) mutable {
+        file_watches_.forget(context.getParams().getId());
         answer_error(context, result);
     });
 }
@@ -184,6 +186,28 @@ kj::Promise<void> AgentService::grow(GrowContext context) {
     auto params = context.getParams();
     return growth_.grow(params.getVcpus(), params.getMemoryMib(), params.getLimitMs())
         .then([context](Result<void> result) mutable { answer_error(context, result); });
+}
+
+kj::Promise<void> AgentService::awaitFileWatches(AwaitFileWatchesContext context) {
+    bool all = context.getParams().getAll();
+    allow_cancellation(context);
+    return file_watches_.changes(all).then([context](FileWatches::Changes changes) mutable {
+        auto added = context.getResults().initAdded(static_cast<unsigned>(changes.added.size()));
+        for (unsigned i = 0; i < added.size(); ++i) {
+            const auto& [id, path] = changes.added[i];
+            added[i].setId(id);
+            added[i].setPath(kj::StringPtr(path).asBytes());
+        }
+        auto removed = context.getResults().initRemoved(static_cast<unsigned>(changes.removed.size()));
+        for (unsigned i = 0; i < removed.size(); ++i)
+            removed.set(i, changes.removed[i]);
+    });
+}
+
+kj::Promise<void> AgentService::tellFileEvents(TellFileEventsContext context) {
+    return file_watches_.tell(context.getParams().getEvents()).then([context](Result<void> result) mutable {
+        answer_error(context, result);
+    });
 }
 
 kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {

@@ -4,6 +4,7 @@
 
 #include "agent/cached_inodes.h"
 #include "agent/containers.h"
+#include "agent/file_watches.h"
 #include "agent/growth.h"
 #include "protocol/agent.capnp.h"
 
@@ -13,17 +14,24 @@
 
 namespace runvm::agent {
 
+/// What lives as long as the guest does.
+struct GuestParts {
+    Containers& containers;
+    Growth& growth;
+    CachedInodes& cached_inodes;
+    FileWatches& file_watches;
+    uint64_t boot_ns; ///< CLOCK_BOOTTIME when the agent was ready
+};
+
 // capnp's generated servers have virtual functions and no virtual destructor: they are owned by their own
 // type.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class AgentService final : public protocol::Agent::Server {
 public:
-    /// `boot_ns`: CLOCK_BOOTTIME when the agent was ready.
-    AgentService(Containers& containers, Growth& growth, CachedInodes& cached_inodes, kj::Timer& timer,
-                 uint64_t boot_ns)
-        : containers_(containers), growth_(growth), cached_inodes_(cached_inodes), timer_(timer),
-          boot_ns_(boot_ns) {}
+    AgentService(const GuestParts& guest, kj::Timer& timer)
+        : containers_(guest.containers), growth_(guest.growth), cached_inodes_(guest.cached_inodes),
+          file_watches_(guest.file_watches), timer_(timer), boot_ns_(guest.boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -44,11 +52,14 @@ protected:
     kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override;
     kj::Promise<void> updateContainer(UpdateContainerContext context) override;
     kj::Promise<void> grow(GrowContext context) override;
+    kj::Promise<void> awaitFileWatches(AwaitFileWatchesContext context) override;
+    kj::Promise<void> tellFileEvents(TellFileEventsContext context) override;
 
 private:
     Containers& containers_;
     Growth& growth_;
     CachedInodes& cached_inodes_;
+    FileWatches& file_watches_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

@@ -26,12 +26,10 @@ constexpr const char* shared_inodes_option = "shared_inodes";
 /// What serves one session; it ends with it.
 class Session {
 public:
-    Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, Growth& growth,
-            CachedInodes& cached_inodes, uint64_t boot_ns)
-        : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
-          network_(*control_, capnp::rpc::twoparty::Side::SERVER),
-          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(containers, growth, cached_inodes,
-                                                                     event_port.getTimer(), boot_ns))) {
+    Session(kj::UnixEventPort& event_port, SessionPorts ports, const GuestParts& guest)
+        : containers_(guest.containers), relay_(event_port, kj::mv(ports.streams)),
+          control_(kj::mv(ports.control)), network_(*control_, capnp::rpc::twoparty::Side::SERVER),
+          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(guest, event_port.getTimer()))) {
         containers_.begin_session(relay_);
     }
     ~Session() noexcept(false) { containers_.end_session(); }
@@ -69,9 +67,12 @@ Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
              std::to_string((ready_ns - started_ns) / ns_per_ms) + " ms of them the agent's");
     CachedInodes cached_inodes(
         event_port, whole_number<uint64_t>(guest.kernel_options[shared_inodes_option]).value_or(0));
-    Growth growth(event_port.getTimer(), std::move(guest.initial_root),
-                  [&cached_inodes] { cached_inodes.cover_cpus(); });
-    Sessions sessions(event_port, *ports, containers, growth, cached_inodes, ready_ns);
+    FileWatches file_watches(event_port, guest.initial_root.get());
+    Growth growth(event_port.getTimer(), guest.initial_root.get(), [&] {
+        cached_inodes.cover_cpus();
+        file_watches.cover_cpus();
+    });
+    Sessions sessions(event_port, *ports, {containers, growth, cached_inodes, file_watches, ready_ns});
     reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
     return Error(ErrorKind::internal, "the event loop has ended");
 }
@@ -91,8 +92,7 @@ kj::Promise<void> Sessions::run() {
 }
 
 kj::Promise<void> Sessions::serve(SessionPorts ports) {
-    auto session =
-        kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, cached_inodes_, boot_ns_);
+    auto session = kj::heap<Session>(event_port_, kj::mv(ports), guest_);
     auto ended = session->run();
     return ended.attach(kj::mv(session));
 }

@@ -1,23 +1,17 @@
 #pragma once
 // The agent's life after boot: one session with the host after another. Containers go on in between.
 
-#include "agent/cached_inodes.h"
-#include "agent/containers.h"
-#include "agent/growth.h"
 #include "agent/ports.h"
+#include "agent/service.h"
 
 #include <kj/async-unix.h>
-
-#include <cstdint>
 
 namespace runvm::agent {
 
 class Sessions {
 public:
-    Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, Growth& growth,
-             CachedInodes& cached_inodes, uint64_t boot_ns)
-        : event_port_(event_port), ports_(ports), containers_(containers), growth_(growth),
-          cached_inodes_(cached_inodes), boot_ns_(boot_ns) {}
+    Sessions(kj::UnixEventPort& event_port, PortSource& ports, const GuestParts& guest)
+        : event_port_(event_port), ports_(ports), guest_(guest) {}
 
     /// Never resolves.
     kj::Promise<void> run();
@@ -27,10 +21,7 @@ private:
 
     kj::UnixEventPort& event_port_;
     PortSource& ports_;
-    Containers& containers_;
-    Growth& growth_;
-    CachedInodes& cached_inodes_;
-    uint64_t boot_ns_;
+    const GuestParts guest_;
 };
 
 /// The whole agent: boots the guest and serves. Never returns.

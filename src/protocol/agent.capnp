@@ -77,4 +77,25 @@ interface Agent {
   grow @17 (vcpus :UInt32, memoryMib :UInt64, limitMs :UInt32) -> (error :Common.Error);
   # The machine has been given so many cpus, and so much memory on top of what it booted with: returns when they can be
   # used, or with timeout after limitMs.
+
+  awaitFileWatches @18 (all :Bool) -> (error :Common.Error, added :List(FileWatch), removed :List(UInt32));
+  # Returns when processes have begun or ceased to watch files of the host (inotify, fanotify), with what is new since the last
+  # answer, or with all there are. At most maxFileWatches at a time, and maxFileWatches in an answer.
+
+  tellFileEvents @19 (events :List(FileEvent)) -> (error :Common.Error);
+  # What the host has done to them. Returns when the watching processes have been told.
+}
+
+const maxFileWatches :UInt32 = 8192;
+const maxFileEvents :UInt32 = 256; # in a call
+
+struct FileWatch {
+  id @0 :UInt32;               # of a session, never used again
+  path @1 :Data;               # below SharedFolder::path: "<container>/<share>" and more
+}
+
+struct FileEvent {
+  watch @0 :UInt32;
+  mask @1 :UInt32;             # IN_* bits of inotify(7), one kind of event, perhaps with IN_ISDIR
+  name @2 :Data;               # the entry of a watched folder that it is about; empty: the watched file itself
 }

@@ -7,12 +7,14 @@
 #include "os/fd.h"
 #include "protocol/agent.capnp.h"
 #include "protocol/sandbox.capnp.h"
+#include "vm/file_events.h"
 
 #include <kj/async.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace runvm::sandbox {
 
@@ -52,6 +54,12 @@ public:
     virtual Result<void> make_share_readonly(const std::string& container, const std::string& name) = 0;
     /// Takes all of a container's trees away; what cannot be taken is left to the end of the sandbox.
     virtual void detach_shares(const std::string& container) = 0;
+
+    /// Watches a file of the shares, whose path below their folder the guest has named, on the host.
+    virtual Result<void> watch_file(uint32_t id, const std::string& path) = 0;
+    virtual void unwatch_file(uint32_t id) = 0;
+    /// What has happened to those that are watched; not empty. One at a time.
+    virtual kj::Promise<std::vector<vm::FileEvent>> next_file_events() = 0;
 
     virtual std::string console_tail() const = 0;
     virtual pid_t qemu_pid() const = 0;

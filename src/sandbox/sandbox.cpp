@@ -68,6 +68,8 @@ Result<void> Sandbox::boot(protocol::SandboxConfig::Reader config) {
             [this](kj::Exception&& exception) {
                 machine_over(channel::from_exception(exception, "stream port").to_string());
             }));
+        follow_file_watches(true);
+        carry_file_events();
         emit("", "", [](protocol::Event::Builder event) { event.setBooted(); });
     });
     booted_ = booted.fork();

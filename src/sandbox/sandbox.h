@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -171,6 +172,9 @@ private:
     void watch(const ProcessPtr& process);
     void watch_memory(const ProcessPtr& init, uint64_t seen);
     void tell_of_oom(const std::string& id);
+    void follow_file_watches(bool all);
+    void carry_file_events();
+    kj::Promise<void> tell_file_events(std::vector<vm::FileEvent> events);
     void kill_if_orphaned(const ProcessPtr& process);
     void end_process(const ProcessPtr& process, Exit exit);
     void await_end_of_stream(channel::StreamId number);
@@ -206,6 +210,7 @@ private:
     std::map<std::string, ContainerRecord> containers_;
     std::map<uint64_t, Listener> listeners_;
     uint64_t next_listener_ = 1;
+    std::set<uint32_t> watched_files_;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
     Sizing sizing_;
     std::optional<kj::ForkedPromise<void>> growth_; ///< the last one

@@ -142,6 +142,7 @@ void VmMachine::watch_virtiofsd() {
 Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader config) {
     RUNVM_TRY(enter_root(config).context("enter the monitor's root"));
     RUNVM_TRY(start_virtiofsd(config).context("start virtiofsd"));
+    open_file_events();
     RUNVM_ASSIGN(secret_, make_secret());
     RUNVM_ASSIGN(std::string uuid_source, make_secret());
 
@@ -349,10 +350,40 @@ Result<void> VmMachine::make_share_readonly(const std::string& container, const 
 }
 
 void VmMachine::detach_shares(const std::string& container) {
+    if (file_events_)
+        file_events_->unwatch_below(container);
     // What stays attached goes with the namespace.
     for (const std::string& name : shares_[container])
         (void)vm::detach_tree(container + "/" + name);
     shares_.erase(container);
+}
+
+void VmMachine::open_file_events() {
+    auto events = vm::FileEvents::open(vm::monitor_path::shared, virtiofsd_.pid);
+    if (!events)
+        return;
+    file_events_ = std::move(*events);
+    file_events_observer_ = kj::heap<kj::UnixEventPort::FdObserver>(
+        io_.unixEventPort, file_events_->fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ);
+}
+
+Result<void> VmMachine::watch_file(uint32_t id, const std::string& path) {
+    if (!file_events_)
+        return Error(ErrorKind::unsupported, "the host's kernel has no fanotify");
+    return file_events_->watch(id, path);
+}
+
+void VmMachine::unwatch_file(uint32_t id) {
+    if (file_events_)
+        file_events_->unwatch(id);
+}
+
+kj::Promise<std::vector<vm::FileEvent>> VmMachine::next_file_events() {
+    if (!file_events_)
+        return kj::NEVER_DONE;
+    if (auto events = file_events_->read(); !events.empty())
+        return events;
+    return file_events_observer_->whenBecomesReadable().then([this] { return next_file_events(); });
 }
 
 std::string VmMachine::console_tail() const {

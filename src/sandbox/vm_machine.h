@@ -37,6 +37,9 @@ public:
     Result<void> attach_share(ShareRequest request) override;
     Result<void> make_share_readonly(const std::string& container, const std::string& name) override;
     void detach_shares(const std::string& container) override;
+    Result<void> watch_file(uint32_t id, const std::string& path) override;
+    void unwatch_file(uint32_t id) override;
+    kj::Promise<std::vector<vm::FileEvent>> next_file_events() override;
     std::string console_tail() const override;
     pid_t qemu_pid() const override;
     pid_t virtiofsd_pid() const override { return virtiofsd_.pid; }
@@ -60,6 +63,7 @@ private:
     kj::Promise<void> read_console(os::Fd listener);
     kj::Promise<void> read_console_from(int fd, kj::UnixEventPort::FdObserver& observer);
     void watch_virtiofsd();
+    void open_file_events();
     void over(std::string reason);
     Error boot_error(const kj::Exception& exception, uint32_t limit_ms) const;
 
@@ -76,6 +80,8 @@ private:
     std::string secret_;
     vm::QemuUid uid_;
     vm::Virtiofsd virtiofsd_;
+    std::optional<vm::FileEvents> file_events_; ///< empty: the host's kernel has no fanotify
+    kj::Own<kj::UnixEventPort::FdObserver> file_events_observer_;
     vm::ConsoleRing console_;
     std::unique_ptr<vm::Hypervisor> hypervisor_;
     std::map<std::string, std::vector<std::string>> shares_; ///< container to share names

@@ -65,6 +65,9 @@ public:
     Result<void> attach_share(sandbox::ShareRequest) override { return {}; }
     Result<void> make_share_readonly(const std::string&, const std::string&) override { return {}; }
     void detach_shares(const std::string&) override {}
+    Result<void> watch_file(uint32_t, const std::string&) override { return {}; }
+    void unwatch_file(uint32_t) override {}
+    kj::Promise<std::vector<vm::FileEvent>> next_file_events() override { return kj::NEVER_DONE; }
     std::string console_tail() const override { return {}; }
     pid_t qemu_pid() const override { return 0; }
     pid_t virtiofsd_pid() const override { return 0; }

@@ -218,6 +218,12 @@ public:
         return {};
     }
     void detach_shares(const std::string& container) override { calls.push_back("detach " + container); }
+    Result<void> watch_file(uint32_t id, const std::string& path) override {
+        calls.push_back("watch " + std::to_string(id) + " " + path);
+        return {};
+    }
+    void unwatch_file(uint32_t id) override { calls.push_back("unwatch " + std::to_string(id)); }
+    kj::Promise<std::vector<vm::FileEvent>> next_file_events() override { return kj::NEVER_DONE; }
     std::string console_tail() const override { return "the console"; }
     pid_t qemu_pid() const override { return 11; }
     pid_t virtiofsd_pid() const override { return 12; }

@@ -1,7 +1,5 @@
 #include "runtime/host_cgroup.h"
 
-#include "runtime/sandbox_config.h"
-
 namespace runvm::runtime {
 
 namespace {
@@ -33,12 +31,11 @@ Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted
     return {};
 }
 
-Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits,
-                          const cgroup::Room& room, pid_t first) {
+Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits, pid_t first) {
     cgroup::Place place = place_of(container);
     RUNVM_ASSIGN(auto hierarchies, cgroup::read_hierarchies());
     RUNVM_TRY(place.make(hierarchies));
-    RUNVM_TRY(cgroup::apply(cgroup::settings_of(limits, room, place, cgroup::When::at_once)));
+    RUNVM_TRY(cgroup::apply(cgroup::settings_of(limits, room_of(container), place, cgroup::When::at_once)));
     return place.add(first);
 }
 
@@ -52,6 +49,10 @@ EnterCgroup enter_cgroup_of(const state::Container& container) {
     return [place = place_of(container)](pid_t pid) { return place.add(pid); };
 }
 
+std::string memory_cgroup_of(const state::Container& container) {
+    return place_of(container).folder_of("memory");
+}
+
 Result<void> remove_cgroup(const state::Container& container) {
     return place_of(container).remove();
 }
@@ -60,14 +61,12 @@ Result<void> move_machine(const state::Container& from, const state::Container& 
     return place_of(from).move_to(place_of(to));
 }
 
-cgroup::Change change_limits(const Context& context, const state::Container& container,
-                             const cgroup::Limits& limits, protocol::Resources::Reader resources) {
-    return {limits, room_for(context, resources), place_of(container)};
+cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits) {
+    return {limits, room_of(container), place_of(container)};
 }
 
-cgroup::Room room_for(const Context& context, protocol::Resources::Reader resources) {
-    uint64_t machine_mib = machine_memory_mib(context, resources);
-    return {machine_mib * mib, (processes_mib + machine_mib / tables_divisor) * mib};
+cgroup::Room room_of(const state::Container& container) {
+    return {container.machine_mib * mib, (processes_mib + container.machine_mib / tables_divisor) * mib};
 }
 
 } // namespace runvm::runtime

@@ -127,22 +127,27 @@ processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }
 }
 
 @test "cgroup: update changes the host's limits, too" {
-    local before
+    local before after
     before=$(host memory.limit_in_bytes memory.max)
     runtime update --memory 600m --memory-swap 700m --cpu-share 300 --cpu-period 100000 --cpu-quota 150000 "$SHARED"
     if is_v1; then
         assert_equal "$(host cpu.shares) $(host cpu.cfs_quota_us) $(host cpu.cfs_period_us)" "300 150000 100000"
         is_runc || assert_equal $(($(host memory.memsw.limit_in_bytes) - $(host memory.limit_in_bytes))) $((100 << 20))
     fi
-    (($(host memory.limit_in_bytes memory.max) > before))
+    after=$(host memory.limit_in_bytes memory.max)
+    ((after >= before + (500 << 20)))
+    # The machine has grown, and a guest gives back what it likes.
     runtime update --memory 64m --memory-swap 64m "$SHARED"
-    is_runc || assert_equal "$(host memory.limit_in_bytes memory.max)" "$before"
+    is_runc || assert_equal "$(host memory.limit_in_bytes memory.max)" "$after"
     runtime update --memory -1 "$SHARED"
     if is_v1; then
         (($(host memory.limit_in_bytes) > 1 << 60))
     else
         assert_equal "$(host '' memory.max)" max
     fi
+    # Without a limit it was asked to be larger still.
+    runtime update --memory 64m --memory-swap 64m "$SHARED"
+    is_runc || (($(host memory.limit_in_bytes memory.max) > after && $(host memory.limit_in_bytes memory.max) < 1 << 40))
 }
 
 @test "cgroup: if the guest refuses an update, the host's limits stay" {
@@ -219,6 +224,38 @@ processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }
         runtime delete --force "$ID"
         assert_equal "$who: $(all_folders "/$ID")" "$who: "
     done
+}
+
+# kills PATH: for want of memory, as engines count them.
+kills() {
+    local file=memory.events
+    if is_v1; then file=memory.oom_control; fi
+    sed -n 's/^oom_kill //p' "$(folder memory "$1")/$file"
+}
+
+@test "cgroup: a process that is out of memory is one that the host's cgroup counts" {
+    bundle tail /dev/zero # keeps a line that never ends
+    place "/$ID"
+    edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+    run_detached "$ID"
+    wait_status "$ID" stopped
+    assert_equal "$(kills "/$ID")" 1
+    runtime delete "$ID"
+}
+
+@test "cgroup: of a process that is out of memory the machine and the container go on" {
+    local limit
+    bundle sh -c 'tail /dev/zero; echo ready; exec sleep 1000'
+    place "/$ID"
+    edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+    run_until_ready "$ID"
+    assert_equal "$(status_of "$ID")" running
+    runtime exec "$ID" true
+    limit=$(host memory.limit_in_bytes memory.max "/$ID")
+    runtime kill "$ID" KILL
+    wait_status "$ID" stopped
+    (($(kills "/$ID") >= 1))
+    assert_equal "$(host memory.limit_in_bytes memory.max "/$ID")" "$limit"
 }
 
 @test "cgroup: --cgroup-manager disabled leaves the host's alone" {

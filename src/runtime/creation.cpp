@@ -164,7 +164,7 @@ Result<void> Creation::found_cgroup(pid_t first) {
     if (container_.cgroup_folders.empty())
         return {};
     cgroup_founded_ = true;
-    RUNVM_TRY(runtime::found_cgroup(container_, plan_.host_limits, first));
+    RUNVM_TRY(runtime::found_cgroup(container_, cgroup_.slice, plan_.host_limits, first));
     context_.trace("create: made the cgroup");
     fault_point("create.after-cgroup");
     return {};

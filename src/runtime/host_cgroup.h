@@ -21,8 +21,10 @@ using EnterCgroup = std::function<Result<void>(pid_t pid)>;
 Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted,
                            state::Container& container);
 
-/// Makes it, with the limits that hold at once, and puts its first process there.
-Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits, pid_t first);
+/// Makes it, with the limits that hold at once, and puts its first process there. `slice`: where its unit is,
+/// if it has one.
+Result<void> found_cgroup(const state::Container& container, const std::string& slice,
+                          const cgroup::Limits& limits, pid_t first);
 
 /// Writes the limits that would have made the boot last for ever.
 Result<void> limit_cpu_time(const state::Container& container, const cgroup::Limits& limits);
@@ -42,6 +44,8 @@ Result<void> move_machine(const state::Container& from, const state::Container& 
 
 /// New limits for a container that runs.
 cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits);
+/// Tells systemd, if it has the cgroup, what has been changed.
+Result<void> tell_systemd(const state::Container& container, const cgroup::Limits& limits);
 
 /// What the container's machine needs (state::Container::machine_mib).
 cgroup::Room room_of(const state::Container& container);

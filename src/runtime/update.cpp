@@ -76,6 +76,7 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
         return told;
     }
     host.tighten();
+    RUNVM_TRY(tell_systemd(container, update.host_limits));
     fault_point("update.after-rpc");
     container.config = std::move(update.config);
     return context.store->save(container);

@@ -25,8 +25,8 @@ cgroups_of() { cut -d : -f 3- "/proc/$1/cgroup" | sort -u; }
 # folder CONTROLLER PATH: of the hierarchy that has the controller's limits.
 folder() {
     local mount
-    mount=$(awk -v want="$1" '$9 == "cgroup" && $NF ~ "(^|,)" want "(,|$)" { print $5; exit }' /proc/self/mountinfo)
-    if [[ -z $mount ]]; then mount=$(awk '$9 == "cgroup2" { print $5; exit }' /proc/self/mountinfo); fi
+    mount=$(cgroup_mounts | awk -v want="$1" '$2 == "cgroup" && $3 ~ "(^|,)" want "(,|$)" { print $1; exit }')
+    if [[ -z $mount ]]; then mount=$(cgroup_mounts | awk '$2 == "cgroup2" { print $1; exit }'); fi
     echo "$mount$2"
 }
 
@@ -42,9 +42,9 @@ host() {
 # all_folders PATH: in every hierarchy.
 all_folders() {
     local mount
-    while read -r mount; do
+    while read -r mount _; do
         if [[ -d $mount$1 ]]; then echo "$mount$1"; fi
-    done < <(awk '$9 ~ "^cgroup2?$" { print $5 }' /proc/self/mountinfo)
+    done < <(cgroup_mounts)
 }
 
 processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }

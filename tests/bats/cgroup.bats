@@ -258,6 +258,41 @@ kills() {
     assert_equal "$(host memory.limit_in_bytes memory.max "/$ID")" "$limit"
 }
 
+# This host's cgroups may be of v1; a guest has v2, and runs the host's own programs from the host's root.
+@test "cgroup: all of it works with cgroup v2: the unit tests, in a guest" {
+    only_runvm "needs a kernel of its own"
+    # Processes leave the root, which then passes its controllers on.
+    bundle sh -c 'cd /sys/fs/cgroup && mkdir leaf && echo $$ >leaf/cgroup.procs || exit
+        for name in $(cat cgroup.controllers); do echo "+$name" >cgroup.subtree_control || exit; done
+        TMPDIR=/var/tmp exec /mnt/unit-cgroup'
+    mkdir "$BUNDLE/root"
+    edit '.root = {path: "root", readonly: true}
+        | .process.capabilities |= map_values(["CAP_SYS_ADMIN", "CAP_SYS_RESOURCE", "CAP_KILL", "CAP_DAC_OVERRIDE"])
+        | .mounts |= map(if .destination == "/sys/fs/cgroup" then .options -= ["ro"] else . end)
+        | .mounts += [{destination: "/var/tmp", type: "tmpfs", source: "tmpfs"},
+            {destination: "/mnt", type: "bind", source: $tests, options: ["bind", "ro"]}]
+        | .linux.resources.memory = {limit: 734003200}' --arg tests "$REPOSITORY/build/tests"
+    capture unshare --mount sh -c 'mount --bind / "$1/root" && shift && exec "$@"' - "$BUNDLE" \
+        "$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout_contains "[  PASSED  ]"
+    [[ $STDOUT != *SKIPPED* ]] || fail "$STDOUT"
+}
+
+@test "cgroup: the memory that engines show is what the machine has" {
+    local folder used qemu
+    folder=$(folder memory "$SHARED_CGROUP")
+    only_runvm "a machine"
+    # As containerd and Podman reckon: without the page cache that is not in use.
+    used=$(($(host memory.usage_in_bytes memory.current) - $(sed -n 's/^\(total_\)\?inactive_file //p' "$folder/memory.stat" | tail -n 1)))
+    for pid in $(processes_of "$SHARED_CGROUP"); do
+        if [[ $(name_of "$pid") == qemu* ]]; then
+            qemu=$(awk '/^Pss_(Anon|Shmem):/ { bytes += $2 * 1024 } END { print bytes }' "/proc/$pid/smaps_rollup")
+        fi
+    done
+    ((used > qemu * 8 / 10 && used < qemu * 12 / 10 + (32 << 20))) || fail "$used bytes, and QEMU has $qemu"
+}
+
 @test "cgroup: --cgroup-manager disabled leaves the host's alone" {
     only_runvm "Podman's flag"
     bundle true

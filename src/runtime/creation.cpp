@@ -157,6 +157,8 @@ Result<void> Creation::reserve() {
     container_.created_ns = now_ns();
     container_.creator = state::process_ref(::getpid());
     RUNVM_TRY(choose_cgroup(context_, cgroup_, container_));
+    container_.machine_mib =
+        boot_memory_mib(context_, message_.getRoot<protocol::Container>().asReader().getResources());
     // Before it is made: so it is found by who clears up after a command that was killed.
     return context_.store->save(container_);
 }
@@ -165,8 +167,7 @@ Result<void> Creation::found_cgroup(pid_t first) {
     if (container_.cgroup_folders.empty())
         return {};
     cgroup_founded_ = true;
-    auto resources = message_.getRoot<protocol::Container>().asReader().getResources();
-    RUNVM_TRY(runtime::found_cgroup(container_, plan_.host_limits, room_for(context_, resources), first));
+    RUNVM_TRY(runtime::found_cgroup(container_, cgroup_.slice, plan_.host_limits, first));
     context_.trace("create: made the cgroup");
     fault_point("create.after-cgroup");
     return {};
@@ -211,6 +212,7 @@ Result<void> Creation::start_shims() {
     request.id = options_.id;
     request.init = &init_;
     request.enter_cgroup = enter_cgroup_of(container_);
+    request.memory_cgroup = memory_cgroup_of(container_);
     request.preserve_fds = options_.preserve_fds;
     request.streams = &streams_;
     RUNVM_ASSIGN(request.monitor, os::connect_unix(container_.sandbox_folder + "/monitor.sock"));

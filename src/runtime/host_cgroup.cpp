@@ -1,8 +1,10 @@
 #include "runtime/host_cgroup.h"
 
-#include "runtime/sandbox_config.h"
+#include "cgroup/systemd/unit.h"
 
 namespace runvm::runtime {
+
+namespace systemd = cgroup::systemd;
 
 namespace {
 
@@ -17,6 +19,12 @@ cgroup::Place place_of(const state::Container& container) {
     return cgroup::Place(container.cgroup_folders);
 }
 
+Result<void> write_limits(const state::Container& container, const std::vector<cgroup::Setting>& settings) {
+    RUNVM_TRY(cgroup::apply(settings));
+    return container.cgroup_unit.empty() ? Result<void>()
+                                         : systemd::set_limits(container.cgroup_unit, settings);
+}
+
 } // namespace
 
 Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted,
@@ -24,26 +32,36 @@ Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted
     if (context.no_cgroup)
         return {};
     RUNVM_ASSIGN(auto hierarchies, cgroup::read_hierarchies());
-    if (context.systemd_cgroup) // runc's words (cgroups/manager/new.go)
-        return Error(ErrorKind::unsupported,
-                     "systemd not running on this host, cannot use systemd cgroups manager");
-    RUNVM_ASSIGN(cgroup::Place place, cgroup::Place::at(hierarchies, wanted.path));
+    std::string path = wanted.path;
+    if (context.systemd_cgroup) {
+        if (!systemd::is_running()) // runc's words (cgroups/manager/new.go)
+            return Error(ErrorKind::unsupported,
+                         "systemd not running on this host, cannot use systemd cgroups manager");
+        container.cgroup_unit = oci::unit_name(wanted);
+        RUNVM_ASSIGN(path, systemd::path_of_unit(wanted.slice, container.cgroup_unit));
+    }
+    RUNVM_ASSIGN(cgroup::Place place, cgroup::Place::at(hierarchies, path));
     RUNVM_TRY(place.check_unused());
     container.cgroup_folders = place.folders();
     return {};
 }
 
-Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits,
-                          const cgroup::Room& room, pid_t first) {
+Result<void> found_cgroup(const state::Container& container, const std::string& slice,
+                          const cgroup::Limits& limits, pid_t first) {
     cgroup::Place place = place_of(container);
     RUNVM_ASSIGN(auto hierarchies, cgroup::read_hierarchies());
-    RUNVM_TRY(place.make(hierarchies));
-    RUNVM_TRY(cgroup::apply(cgroup::settings_of(limits, room, place, cgroup::When::at_once)));
+    const std::string& unit = container.cgroup_unit;
+    if (!unit.empty())
+        RUNVM_TRY(systemd::start({unit, slice, container.id, place.is_unified()}, first));
+    RUNVM_TRY(place.make(hierarchies)); // systemd knows some of the hierarchies
+    RUNVM_TRY(write_limits(container,
+                           cgroup::settings_of(limits, room_of(container), place, cgroup::When::at_once)));
     return place.add(first);
 }
 
 Result<void> limit_cpu_time(const state::Container& container, const cgroup::Limits& limits) {
-    return cgroup::apply(cgroup::settings_of(limits, {}, place_of(container), cgroup::When::when_created));
+    return write_limits(container,
+                        cgroup::settings_of(limits, {}, place_of(container), cgroup::When::when_created));
 }
 
 EnterCgroup enter_cgroup_of(const state::Container& container) {
@@ -52,22 +70,39 @@ EnterCgroup enter_cgroup_of(const state::Container& container) {
     return [place = place_of(container)](pid_t pid) { return place.add(pid); };
 }
 
+std::string memory_cgroup_of(const state::Container& container) {
+    return place_of(container).folder_of("memory");
+}
+
 Result<void> remove_cgroup(const state::Container& container) {
-    return place_of(container).remove();
+    Result<void> stopped =
+        container.cgroup_unit.empty() ? Result<void>() : systemd::stop(container.cgroup_unit);
+    RUNVM_TRY(place_of(container).remove());
+    // A unit without a cgroup is over for systemd, too, which may be out of reach just now.
+    return container.cgroup_folders.empty() ? stopped : Result<void>();
 }
 
 Result<void> move_machine(const state::Container& from, const state::Container& to) {
     return place_of(from).move_to(place_of(to));
 }
 
-cgroup::Change change_limits(const Context& context, const state::Container& container,
-                             const cgroup::Limits& limits, protocol::Resources::Reader resources) {
-    return {limits, room_for(context, resources), place_of(container)};
+cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits) {
+    return {limits, room_of(container), place_of(container)};
 }
 
-cgroup::Room room_for(const Context& context, protocol::Resources::Reader resources) {
-    uint64_t machine_mib = machine_memory_mib(context, resources);
-    return {machine_mib * mib, (processes_mib + machine_mib / tables_divisor) * mib};
+Result<void> tell_systemd(const state::Container& container, const cgroup::Limits& limits) {
+    if (container.cgroup_unit.empty())
+        return {};
+    std::vector<cgroup::Setting> settings;
+    for (auto when : {cgroup::When::at_once, cgroup::When::when_created})
+        for (cgroup::Setting& setting :
+             cgroup::settings_of(limits, room_of(container), place_of(container), when))
+            settings.push_back(std::move(setting));
+    return systemd::set_limits(container.cgroup_unit, settings);
+}
+
+cgroup::Room room_of(const state::Container& container) {
+    return {container.machine_mib * mib, (processes_mib + container.machine_mib / tables_divisor) * mib};
 }
 
 } // namespace runvm::runtime

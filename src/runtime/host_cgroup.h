@@ -21,15 +21,19 @@ using EnterCgroup = std::function<Result<void>(pid_t pid)>;
 Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted,
                            state::Container& container);
 
-/// Makes it, with the limits that hold at once, and puts its first process there.
-Result<void> found_cgroup(const state::Container& container, const cgroup::Limits& limits,
-                          const cgroup::Room& room, pid_t first);
+/// Makes it, with the limits that hold at once, and puts its first process there. `slice`: where its unit is,
+/// if it has one.
+Result<void> found_cgroup(const state::Container& container, const std::string& slice,
+                          const cgroup::Limits& limits, pid_t first);
 
 /// Writes the limits that would have made the boot last for ever.
 Result<void> limit_cpu_time(const state::Container& container, const cgroup::Limits& limits);
 
 /// For each further process of the container.
 EnterCgroup enter_cgroup_of(const state::Container& container);
+
+/// Its folder in the hierarchy that counts memory; empty if there is none.
+std::string memory_cgroup_of(const state::Container& container);
 
 /// Removes it. No error if it is not there.
 Result<void> remove_cgroup(const state::Container& container);
@@ -39,10 +43,11 @@ Result<void> remove_cgroup(const state::Container& container);
 Result<void> move_machine(const state::Container& from, const state::Container& to);
 
 /// New limits for a container that runs.
-cgroup::Change change_limits(const Context& context, const state::Container& container,
-                             const cgroup::Limits& limits, protocol::Resources::Reader resources);
+cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits);
+/// Tells systemd, if it has the cgroup, what has been changed.
+Result<void> tell_systemd(const state::Container& container, const cgroup::Limits& limits);
 
-/// What the machine of a container with these limits needs.
-cgroup::Room room_for(const Context& context, protocol::Resources::Reader resources);
+/// What the container's machine needs (state::Container::machine_mib).
+cgroup::Room room_of(const state::Container& container);
 
 } // namespace runvm::runtime

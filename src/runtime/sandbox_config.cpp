@@ -3,6 +3,7 @@
 #include "os/memory.h"
 #include "vm/accelerator.h"
 #include "vm/emulator.h"
+#include "vm/machine.h"
 #include "vm/machine_size.h"
 
 #include <unistd.h>
@@ -53,9 +54,15 @@ void fill_sizes(const config::Config::Hypervisor& hypervisor, protocol::Resource
 
 } // namespace
 
-uint64_t machine_memory_mib(const Context& context, protocol::Resources::Reader resources) {
+uint64_t boot_memory_mib(const Context& context, protocol::Resources::Reader resources) {
     const auto& hypervisor = context.config.hypervisor;
     return size_of(hypervisor, resources, largest_size(hypervisor, hypervisor.accelerator)).memory_mib;
+}
+
+// In steps of whole blocks (Sandbox::wanted_size).
+uint64_t grown_memory_mib(const Context& context, protocol::Resources::Reader resources) {
+    return boot_memory_mib(context, resources) + context.config.hypervisor.memory_step_mib +
+           vm::growth_block_mib;
 }
 
 Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Reader resources,

@@ -13,7 +13,8 @@ namespace runvm::runtime {
 Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Reader resources,
                                  const std::string& sandbox_id, protocol::SandboxConfig::Builder config);
 
-/// The memory of a machine for these limits.
-uint64_t machine_memory_mib(const Context& context, protocol::Resources::Reader resources);
+/// The memory of a machine that boots for these limits, and of one that is changed to them, at most.
+uint64_t boot_memory_mib(const Context& context, protocol::Resources::Reader resources);
+uint64_t grown_memory_mib(const Context& context, protocol::Resources::Reader resources);
 
 } // namespace runvm::runtime

@@ -148,6 +148,14 @@ Result<os::Spawned> start_shim(const Layout& layout, ShimRequest request) {
     options.init_fd = give(request.init->process.pidfd.get());
     if (request.terminal)
         options.terminal_fd = give(request.terminal.get());
+    os::Fd memory_cgroup;
+    os::Fd proc;
+    if (!request.memory_cgroup.empty()) {
+        RUNVM_ASSIGN(memory_cgroup, os::open_file(request.memory_cgroup, O_PATH | O_DIRECTORY));
+        RUNVM_ASSIGN(proc, os::open_file("/proc", O_PATH | O_DIRECTORY));
+        options.memory_cgroup_fd = give(memory_cgroup.get());
+        options.proc_fd = give(proc.get());
+    }
     for (ProcessStream& stream : *request.streams) {
         int caller_fd = stream.caller_fd >= 0 ? stream.caller_fd : options.terminal_fd;
         if (stream.caller_fd >= 0)

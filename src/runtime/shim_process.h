@@ -37,8 +37,9 @@ struct ShimRequest {
     std::string exec_id;
     const StartedInit* init = nullptr;
     EnterCgroup enter_cgroup{};
-    os::Fd monitor;  ///< a connected socket
-    os::Fd terminal; ///< the pty's slave, or empty
+    std::string memory_cgroup; ///< its folder, of the container's own process; empty: none
+    os::Fd monitor;            ///< a connected socket
+    os::Fd terminal;           ///< the pty's slave, or empty
     int preserve_fds = 0;
     std::vector<ProcessStream>* streams = nullptr; ///< their shim ends are taken
 };

@@ -8,9 +8,12 @@
 #include "runtime/fault_point.h"
 #include "runtime/host_cgroup.h"
 #include "runtime/monitor_connection.h"
+#include "runtime/sandbox_config.h"
 
 #include <capnp/message.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 namespace runvm::runtime {
 
@@ -61,7 +64,9 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     for (const std::string& note : update.notes)
         context.trace("update: " + note);
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
-    cgroup::Change host = change_limits(context, container, update.host_limits, resources);
+    container.machine_mib = std::max(container.machine_mib, grown_memory_mib(context, resources));
+    RUNVM_TRY(context.store->save(container)); // before the machine has it
+    cgroup::Change host = change_limits(container, update.host_limits);
     RUNVM_TRY(host.widen());
     fault_point("update.before-rpc");
     if (auto told = tell_guest(context, *connection, id, resources); !told) {
@@ -71,6 +76,7 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
         return told;
     }
     host.tighten();
+    RUNVM_TRY(tell_systemd(container, update.host_limits));
     fault_point("update.after-rpc");
     container.config = std::move(update.config);
     return context.store->save(container);

@@ -83,6 +83,8 @@ std::vector<std::string> to_arguments(const RunOptions& options) {
         option("ready-fd", options.ready_fd),
         option("init-fd", options.init_fd),
         option("terminal-fd", options.terminal_fd),
+        option("memory-cgroup-fd", options.memory_cgroup_fd),
+        option("proc-fd", options.proc_fd),
     };
     for (const StreamOption& stream : options.streams)
         arguments.push_back(option("stream", to_text(stream)));
@@ -139,6 +141,10 @@ Result<RunOptions> parse_run_options(const std::vector<std::string>& arguments) 
                 options.init_fd = number;
             else if (pair.name == "terminal-fd")
                 options.terminal_fd = number;
+            else if (pair.name == "memory-cgroup-fd")
+                options.memory_cgroup_fd = number;
+            else if (pair.name == "proc-fd")
+                options.proc_fd = number;
             else
                 return bad(argument);
         }

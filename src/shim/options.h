@@ -36,11 +36,13 @@ struct StreamOption {
 struct RunOptions {
     std::string id;
     std::string exec_id;
-    int monitor_fd = -1;  ///< a connected socket
-    int alive_fd = -1;    ///< write end, held until the shim leaves
-    int ready_fd = -1;    ///< as above
-    int init_fd = -1;     ///< pidfd of `runvm-shim init`: the namespaces to join
-    int terminal_fd = -1; ///< the pty's slave, or -1
+    int monitor_fd = -1;       ///< a connected socket
+    int alive_fd = -1;         ///< write end, held until the shim leaves
+    int ready_fd = -1;         ///< as above
+    int init_fd = -1;          ///< pidfd of `runvm-shim init`: the namespaces to join
+    int terminal_fd = -1;      ///< the pty's slave, or -1
+    int memory_cgroup_fd = -1; ///< of the container's own process: its cgroup on the host; -1: there is none
+    int proc_fd = -1;          ///< the host's /proc, if there is that cgroup
     std::vector<StreamOption> streams;
 };
 

@@ -1,5 +1,6 @@
 #include "shim/run.h"
 
+#include "cgroup/oom_sacrifice.h"
 #include "channel/rpc_error.h"
 #include "core/signals.h"
 #include "os/file.h"
@@ -50,6 +51,8 @@ public:
     Result<void> watch_signals();
     /// Serves the process until it has ended, and returns how.
     Ending serve();
+    /// After the end, and before anybody sees it: tells the host's cgroup what happened in the guest.
+    void tell_of_oom() const;
     /// After the end: leaves what is still open to processes in the background.
     void leave_open_streams();
 
@@ -78,6 +81,7 @@ private:
     kj::Maybe<protocol::AttachedProcess::Client> process_;
     bool patient_ = true; ///< the caller may take as long as it likes to read what an ended process wrote
     bool leaving_ = false;
+    bool out_of_memory_ = false; ///< the guest's kernel killed a process of the container
     kj::PromiseFulfillerPair<void> left_ = kj::newPromiseAndFulfiller<void>();
 };
 
@@ -226,6 +230,7 @@ Ending Shim::serve() {
                 ending.signal = status.getSignaled() ? static_cast<int>(status.getValue()) : 0;
                 ending.code = status.getSignaled() ? 0 : static_cast<int>(status.getValue());
                 patient_ = !answer.getToldToEnd();
+                out_of_memory_ = status.getOomKilled();
                 return drain(status).attach(kj::mv(answer)).exclusiveJoin(kj::mv(left_.promise));
             },
             [this, &ending](kj::Exception&&) {
@@ -236,6 +241,11 @@ Ending Shim::serve() {
             })
         .wait(io_.waitScope);
     return ending;
+}
+
+void Shim::tell_of_oom() const {
+    if (out_of_memory_ && options_.memory_cgroup_fd >= 0)
+        cgroup::sacrifice_for_oom(options_.memory_cgroup_fd, options_.proc_fd);
 }
 
 void Shim::leave_open_streams() {
@@ -296,6 +306,7 @@ int run_shim(const RunOptions& options) {
     ::close(options.ready_fd);
 
     Ending ending = shim.serve();
+    shim.tell_of_oom();
     shim.leave_open_streams();
     end_like(ending);
 }

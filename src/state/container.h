@@ -43,7 +43,9 @@ struct Container {
     /// Its cgroup on the host: its folders by the hierarchies' controllers (cgroup/place.h). None: nowhere.
     std::map<std::string, std::string> cgroup_folders;
     std::string cgroup_unit; ///< of systemd that has them; empty: none
-    std::string config;      ///< config.json as it was at create
+    /// The most memory that its machine has been asked to have: what it has may take long to be given back.
+    uint64_t machine_mib = 0;
+    std::string config; ///< config.json as it was at create
 };
 
 /// Status as a caller may see it: `stopped` when the shim is gone (or, while creating, the creator).

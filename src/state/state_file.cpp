@@ -165,6 +165,7 @@ Result<std::string> format_state(const Container& container) {
         {"reaper", to_json(container.reaper)},
         {"cgroup_folders", container.cgroup_folders},
         {"cgroup_unit", container.cgroup_unit},
+        {"machine_mib", container.machine_mib},
     };
     try {
         return state.dump() + "\n";
@@ -206,6 +207,7 @@ Result<Container> parse_state(const std::string& text, const std::string& name) 
     container.reaper = reader.process("reaper");
     container.cgroup_folders = reader.absolute_paths("cgroup_folders");
     container.cgroup_unit = reader.string("cgroup_unit");
+    container.machine_mib = reader.integer<uint64_t>("machine_mib");
     if (reader.fault())
         return corrupted(name, *reader.fault());
     return container;

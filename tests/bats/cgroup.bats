@@ -25,8 +25,8 @@ cgroups_of() { cut -d : -f 3- "/proc/$1/cgroup" | sort -u; }
 # folder CONTROLLER PATH: of the hierarchy that has the controller's limits.
 folder() {
     local mount
-    mount=$(awk -v want="$1" '$9 == "cgroup" && $NF ~ "(^|,)" want "(,|$)" { print $5; exit }' /proc/self/mountinfo)
-    if [[ -z $mount ]]; then mount=$(awk '$9 == "cgroup2" { print $5; exit }' /proc/self/mountinfo); fi
+    mount=$(cgroup_mounts | awk -v want="$1" '$2 == "cgroup" && $3 ~ "(^|,)" want "(,|$)" { print $1; exit }')
+    if [[ -z $mount ]]; then mount=$(cgroup_mounts | awk '$2 == "cgroup2" { print $1; exit }'); fi
     echo "$mount$2"
 }
 
@@ -42,9 +42,9 @@ host() {
 # all_folders PATH: in every hierarchy.
 all_folders() {
     local mount
-    while read -r mount; do
+    while read -r mount _; do
         if [[ -d $mount$1 ]]; then echo "$mount$1"; fi
-    done < <(awk '$9 ~ "^cgroup2?$" { print $5 }' /proc/self/mountinfo)
+    done < <(cgroup_mounts)
 }
 
 processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }
@@ -127,22 +127,27 @@ processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }
 }
 
 @test "cgroup: update changes the host's limits, too" {
-    local before
+    local before after
     before=$(host memory.limit_in_bytes memory.max)
     runtime update --memory 600m --memory-swap 700m --cpu-share 300 --cpu-period 100000 --cpu-quota 150000 "$SHARED"
     if is_v1; then
         assert_equal "$(host cpu.shares) $(host cpu.cfs_quota_us) $(host cpu.cfs_period_us)" "300 150000 100000"
         is_runc || assert_equal $(($(host memory.memsw.limit_in_bytes) - $(host memory.limit_in_bytes))) $((100 << 20))
     fi
-    (($(host memory.limit_in_bytes memory.max) > before))
+    after=$(host memory.limit_in_bytes memory.max)
+    ((after >= before + (500 << 20)))
+    # The machine has grown, and a guest gives back what it likes.
     runtime update --memory 64m --memory-swap 64m "$SHARED"
-    is_runc || assert_equal "$(host memory.limit_in_bytes memory.max)" "$before"
+    is_runc || assert_equal "$(host memory.limit_in_bytes memory.max)" "$after"
     runtime update --memory -1 "$SHARED"
     if is_v1; then
         (($(host memory.limit_in_bytes) > 1 << 60))
     else
         assert_equal "$(host '' memory.max)" max
     fi
+    # Without a limit it was asked to be larger still.
+    runtime update --memory 64m --memory-swap 64m "$SHARED"
+    is_runc || (($(host memory.limit_in_bytes memory.max) > after && $(host memory.limit_in_bytes memory.max) < 1 << 40))
 }
 
 @test "cgroup: if the guest refuses an update, the host's limits stay" {
@@ -219,6 +224,73 @@ processes_of() { cat "$(folder memory "$1")/cgroup.procs"; }
         runtime delete --force "$ID"
         assert_equal "$who: $(all_folders "/$ID")" "$who: "
     done
+}
+
+# kills PATH: for want of memory, as engines count them.
+kills() {
+    local file=memory.events
+    if is_v1; then file=memory.oom_control; fi
+    sed -n 's/^oom_kill //p' "$(folder memory "$1")/$file"
+}
+
+@test "cgroup: a process that is out of memory is one that the host's cgroup counts" {
+    bundle tail /dev/zero # keeps a line that never ends
+    place "/$ID"
+    edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+    run_detached "$ID"
+    wait_status "$ID" stopped
+    assert_equal "$(kills "/$ID")" 1
+    runtime delete "$ID"
+}
+
+@test "cgroup: of a process that is out of memory the machine and the container go on" {
+    local limit
+    bundle sh -c 'tail /dev/zero; echo ready; exec sleep 1000'
+    place "/$ID"
+    edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+    run_until_ready "$ID"
+    assert_equal "$(status_of "$ID")" running
+    runtime exec "$ID" true
+    limit=$(host memory.limit_in_bytes memory.max "/$ID")
+    runtime kill "$ID" KILL
+    wait_status "$ID" stopped
+    (($(kills "/$ID") >= 1))
+    assert_equal "$(host memory.limit_in_bytes memory.max "/$ID")" "$limit"
+}
+
+# This host's cgroups may be of v1; a guest has v2, and runs the host's own programs from the host's root.
+@test "cgroup: all of it works with cgroup v2: the unit tests, in a guest" {
+    only_runvm "needs a kernel of its own"
+    # Processes leave the root, which then passes its controllers on.
+    bundle sh -c 'cd /sys/fs/cgroup && mkdir leaf && echo $$ >leaf/cgroup.procs || exit
+        for name in $(cat cgroup.controllers); do echo "+$name" >cgroup.subtree_control || exit; done
+        TMPDIR=/var/tmp exec /mnt/unit-cgroup'
+    mkdir "$BUNDLE/root"
+    edit '.root = {path: "root", readonly: true}
+        | .process.capabilities |= map_values(["CAP_SYS_ADMIN", "CAP_SYS_RESOURCE", "CAP_KILL", "CAP_DAC_OVERRIDE"])
+        | .mounts |= map(if .destination == "/sys/fs/cgroup" then .options -= ["ro"] else . end)
+        | .mounts += [{destination: "/var/tmp", type: "tmpfs", source: "tmpfs"},
+            {destination: "/mnt", type: "bind", source: $tests, options: ["bind", "ro"]}]
+        | .linux.resources.memory = {limit: 734003200}' --arg tests "$REPOSITORY/build/tests"
+    capture unshare --mount sh -c 'mount --bind / "$1/root" && shift && exec "$@"' - "$BUNDLE" \
+        "$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout_contains "[  PASSED  ]"
+    [[ $STDOUT != *SKIPPED* ]] || fail "$STDOUT"
+}
+
+@test "cgroup: the memory that engines show is what the machine has" {
+    local folder used qemu
+    folder=$(folder memory "$SHARED_CGROUP")
+    only_runvm "a machine"
+    # As containerd and Podman reckon: without the page cache that is not in use.
+    used=$(($(host memory.usage_in_bytes memory.current) - $(sed -n 's/^\(total_\)\?inactive_file //p' "$folder/memory.stat" | tail -n 1)))
+    for pid in $(processes_of "$SHARED_CGROUP"); do
+        if [[ $(name_of "$pid") == qemu* ]]; then
+            qemu=$(awk '/^Pss_(Anon|Shmem):/ { bytes += $2 * 1024 } END { print bytes }' "/proc/$pid/smaps_rollup")
+        fi
+    done
+    ((used > qemu * 8 / 10 && used < qemu * 12 / 10 + (32 << 20))) || fail "$used bytes, and QEMU has $qemu"
 }
 
 @test "cgroup: --cgroup-manager disabled leaves the host's alone" {

@@ -172,9 +172,9 @@ value() { runtime exec "${2:-$SHARED}" cat "/sys/fs/cgroup/$1"; }
     capture runtime update -r - "$SHARED" <<<'{'
     assert_status 1
     assert_stderr_contains "standard input"
-    capture runtime update -r - "$SHARED" <<<'{"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}]}}'
+    capture runtime update -r - "$SHARED" <<<'{"rdma": {"mlx5_1": {"hcaHandles": 3}}}'
     assert_status 1
-    assert_stderr_contains "blockIO.throttleReadBpsDevice"
+    assert_stderr_contains rdma
 }
 
 @test "update: a stopped and an unknown container" {

@@ -34,6 +34,7 @@ create_struck() {
 }
 
 @test "create.after-reserve" { create_struck create.after-reserve cli; }
+@test "create.after-cgroup" { create_struck create.after-cgroup cli; }
 @test "create.after-monitor" { create_struck create.after-monitor cli monitor reaper; }
 @test "create.after-sandbox" { create_struck create.after-sandbox cli monitor reaper qemu virtiofsd; }
 @test "create.after-shim" { create_struck create.after-shim cli monitor reaper qemu virtiofsd shim shim-init; }

@@ -30,6 +30,7 @@ delete_struck() {
 
 @test "delete.before" { delete_struck delete.before cli monitor reaper qemu virtiofsd shim shim-init; }
 @test "delete.after-kill" { delete_struck delete.after-kill cli monitor reaper qemu virtiofsd; }
+@test "delete.after-cgroup" { delete_struck delete.after-cgroup cli; }
 
 @test "a delete of a stopped container that is killed can be repeated" {
     bundle true

@@ -82,6 +82,10 @@ assert_not_equal() {
     if [[ $1 == "$2" ]]; then fail "${3:+$3: }got: $1, which it must not be"; fi
 }
 
+assert_contains() {
+    if [[ $1 != *"$2"* ]]; then fail "${3:+$3: }got: $1" "expected in it: $2"; fi
+}
+
 assert_matches() {
     if [[ ! $1 =~ $2 ]]; then fail "${3:+$3: }got: $1" "expected a match of: $2"; fi
 }

@@ -32,6 +32,11 @@ cgroup_leave() {
     fail "cgroup $FILE_CGROUP is still in use after $tries tries"
 }
 
+# The mounts of cgroup hierarchies: folder, type and options.
+cgroup_mounts() {
+    awk '{ for (i = 7; $i != "-"; ++i); if ($(i + 1) ~ "^cgroup2?$") print $5, $(i + 1), $NF }' /proc/self/mountinfo
+}
+
 # FILE_PIDS: all in the file's cgroup, or in those that are named for its containers: below it, beside it in cgroup v2, or at
 # the top where a test says so. Nothing is forked, so what is read was there before.
 read_file_pids() {

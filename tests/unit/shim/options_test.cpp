@@ -36,6 +36,8 @@ TEST(ShimOptions, RunGoesThereAndBack) {
     options.ready_fd = 12;
     options.init_fd = 13;
     options.terminal_fd = -1;
+    options.memory_cgroup_fd = 16;
+    options.proc_fd = 17;
     options.streams = {{0, 0, Direction::TO_PROCESS, 14}, {4, 4, Direction::BOTH, 15}};
     auto parsed = parse_run_options(to_arguments(options));
     ASSERT_TRUE(parsed) << parsed.error().to_string();
@@ -46,6 +48,8 @@ TEST(ShimOptions, RunGoesThereAndBack) {
     EXPECT_EQ(parsed->ready_fd, 12);
     EXPECT_EQ(parsed->init_fd, 13);
     EXPECT_EQ(parsed->terminal_fd, -1);
+    EXPECT_EQ(parsed->memory_cgroup_fd, 16);
+    EXPECT_EQ(parsed->proc_fd, 17);
     ASSERT_EQ(parsed->streams.size(), 2U);
     EXPECT_EQ(parsed->streams[1].caller_fd, 4);
     EXPECT_EQ(parsed->streams[1].process_fd, 4U);

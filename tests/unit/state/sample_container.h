@@ -28,6 +28,7 @@ inline Container sample_container(const std::string& id) {
     container.cgroup_folders = {{"", "/sys/fs/cgroup/unified/a b"},
                                 {"cpu,cpuacct", "/sys/fs/cgroup/cpu/a b"}};
     container.cgroup_unit = "docker-abc.scope";
+    container.machine_mib = 2048;
     container.config = R"({"ociVersion":"1.0.2"})";
     return container;
 }
@@ -54,6 +55,7 @@ inline void expect_equal(const Container& a, const Container& b) {
     expect_equal(a.reaper, b.reaper);
     EXPECT_EQ(a.cgroup_folders, b.cgroup_folders);
     EXPECT_EQ(a.cgroup_unit, b.cgroup_unit);
+    EXPECT_EQ(a.machine_mib, b.machine_mib);
     EXPECT_EQ(a.config, b.config);
 }
 

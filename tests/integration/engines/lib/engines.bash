@@ -20,7 +20,7 @@ DIFFERENCES=$REPOSITORY/docs/differences.md
 RUNVM_LACKS=${RUNVM_LACKS-network cgroup}
 # RUNTIME=runc: scenarios are tried out under runc alone.
 # Of one run of a scenario: some machines boot several times in it, beside other tests.
-SCENARIO_TIMEOUT_S=80
+SCENARIO_TIMEOUT_S=${SCENARIO_TIMEOUT_S:-80}
 
 setup_file() {
     file_begin

@@ -76,6 +76,7 @@ instance_warm_up() {
     case $ENGINE in
     docker | podman)
         ENGINE_NETWORK='' engine run --rm busybox true
+        engine run --rm --network host busybox true
         engine images -q --no-trunc >"$FILE_DIR/images"
         ;;
     containerd) engine run --rm docker.io/library/busybox:latest warm-up true ;;

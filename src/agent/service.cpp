@@ -69,11 +69,21 @@ kj::Promise<void> AgentService::hello(HelloContext context) {
 
 kj::Promise<void> AgentService::createContainer(CreateContainerContext context) {
     auto params = context.getParams();
-    return containers_.create(params.getId(), params.getContainer())
-        .then([context](Result<pid_t> pid) mutable {
-            if (!answer_error(context, pid))
-                context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
-        });
+    auto answer = [context](Result<pid_t> pid) mutable {
+        if (!answer_error(context, pid))
+            context.getResults().setGuestPid(static_cast<uint32_t>(*pid));
+    };
+    if (!Disks::are_in(params.getContainer()))
+        return containers_.create(params.getId(), params.getContainer()).then(kj::mv(answer));
+    using Resolved = Result<kj::Own<capnp::MessageBuilder>>;
+    auto create = [this, params](Resolved&& resolved) -> kj::Promise<Result<pid_t>> {
+        if (!resolved)
+            return Result<pid_t>(std::move(resolved).error());
+        auto message = kj::mv(*resolved);
+        auto container = message->getRoot<protocol::Container>().asReader();
+        return containers_.create(params.getId(), container).attach(kj::mv(message));
+    };
+    return disks_.resolve(params.getContainer()).then(kj::mv(create)).then(kj::mv(answer));
 }
 
 kj::Promise<void> AgentService::startContainer(StartContainerContext context) {

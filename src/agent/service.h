@@ -4,6 +4,7 @@
 
 #include "agent/cached_inodes.h"
 #include "agent/containers.h"
+#include "agent/disks.h"
 #include "agent/file_watches.h"
 #include "agent/growth.h"
 #include "protocol/agent.capnp.h"
@@ -20,6 +21,7 @@ struct GuestParts {
     Growth& growth;
     CachedInodes& cached_inodes;
     FileWatches& file_watches;
+    Disks& disks;
     uint64_t boot_ns; ///< CLOCK_BOOTTIME when the agent was ready
 };
 
@@ -31,7 +33,7 @@ class AgentService final : public protocol::Agent::Server {
 public:
     AgentService(const GuestParts& guest, kj::Timer& timer)
         : containers_(guest.containers), growth_(guest.growth), cached_inodes_(guest.cached_inodes),
-          file_watches_(guest.file_watches), timer_(timer), boot_ns_(guest.boot_ns) {}
+          file_watches_(guest.file_watches), disks_(guest.disks), timer_(timer), boot_ns_(guest.boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -60,6 +62,7 @@ private:
     Growth& growth_;
     CachedInodes& cached_inodes_;
     FileWatches& file_watches_;
+    Disks& disks_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

@@ -25,7 +25,7 @@ constexpr DeviceNumbers guest_devices[] = {
     {'c', 10, 200, 200},      // net/tun
     {'c', 10, 229, 229},      // fuse
     {'c', 10, 237, 237},      // loop-control
-    {'b', 7, 0, INT64_MAX},   // loop
+    {'b', 7, 0, INT64_MAX},   // loop; see is_host_disk
     {'c', 136, 0, INT64_MAX}, // pts
 };
 
@@ -56,6 +56,20 @@ void read_device(const Value& device, protocol::Device::Builder built) {
     built.setGid(static_cast<uint32_t>(device["gid"].natural(max_id)));
 }
 
+/// What the last rule for the disk says about writing.
+bool may_write(capnp::List<protocol::DeviceRule>::Reader rules, int64_t major, int64_t minor) {
+    bool allowed = false;
+    for (auto rule : rules) {
+        bool is_of_disk = rule.getType() == 'a' ||
+                          (rule.getType() == 'b' && (rule.getMajor() < 0 || rule.getMajor() == major) &&
+                           (rule.getMinor() < 0 || rule.getMinor() == minor));
+        std::string_view access(rule.getAccess().cStr(), rule.getAccess().size());
+        if (is_of_disk && access.find('w') != std::string_view::npos)
+            allowed = rule.getAllow();
+    }
+    return allowed;
+}
+
 } // namespace
 
 bool is_guest_device(char type, int64_t major, int64_t minor) {
@@ -70,14 +84,25 @@ bool is_guest_device(char type, int64_t major, int64_t minor) {
     return ::access(registered.c_str(), F_OK) != 0;
 }
 
+bool is_host_disk(int64_t major, int64_t minor) {
+    constexpr int64_t loop_major = 7;
+    std::string registered = "/sys/dev/block/" + std::to_string(major) + ":" + std::to_string(minor);
+    if (major == loop_major)
+        registered += "/loop/backing_file";
+    return ::access(registered.c_str(), F_OK) == 0;
+}
+
 void read_devices(const Value& devices, bool allow_all, protocol::Container::Builder container) {
     std::vector<Value> kept;
     for (const Value& device : devices.elements()) {
         std::string type = device["type"].text();
         char letter = type == "u" ? 'c' : type.empty() ? '\0' : type[0];
         bool is_node = letter == 'c' || letter == 'b';
-        if (!is_node || is_guest_device(letter, device["major"].integer(0, INT64_MAX),
-                                        device["minor"].integer(0, INT64_MAX))) {
+        if (letter == 'b' && !allow_all &&
+            is_host_disk(device["major"].integer(0, INT64_MAX), device["minor"].integer(0, INT64_MAX))) {
+            kept.push_back(device);
+        } else if (!is_node || is_guest_device(letter, device["major"].integer(0, INT64_MAX),
+                                               device["minor"].integer(0, INT64_MAX))) {
             kept.push_back(device);
         } else if (allow_all) {
             device.note(device["path"].text() + " is a device of the host and is left out");
@@ -88,8 +113,14 @@ void read_devices(const Value& devices, bool allow_all, protocol::Container::Bui
         }
     }
     auto list = container.initDevices(static_cast<unsigned>(kept.size()));
-    for (unsigned i = 0; i < kept.size(); ++i)
+    auto rules = container.getResources().getDeviceRules().asReader();
+    for (unsigned i = 0; i < kept.size(); ++i) {
         read_device(kept[i], list[i]);
+        if (allow_all || list[i].getType() != 'b' || !is_host_disk(list[i].getMajor(), list[i].getMinor()))
+            continue;
+        list[i].setIsHostDisk(true);
+        list[i].setReadonly(!may_write(rules, list[i].getMajor(), list[i].getMinor()));
+    }
 }
 
 } // namespace runvm::oci

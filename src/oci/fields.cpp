@@ -146,7 +146,9 @@ constexpr Field table[] = {
     {"linux.namespaces[].type", honoured, ""},
     {"linux.namespaces[].path", honoured,
      "of a network namespace; another namespace of the host cannot be joined"},
-    {"linux.devices", honoured, "nodes of the guest's devices; a device that only the host has is refused"},
+    {"linux.devices", honoured,
+     "nodes of the guest's devices; a disk of the host is plugged in, another device that only the host has "
+     "is refused"},
     {"linux.devices[].path", honoured, ""},
     {"linux.devices[].type", honoured, ""},
     {"linux.devices[].major", honoured, ""},

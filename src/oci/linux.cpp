@@ -104,8 +104,8 @@ void read_linux(const Value& root, protocol::Container::Builder container, HostP
     read_host_names(root, namespaces, container, plan);
     read_time_offsets(linux["timeOffsets"], namespaces, container);
     read_sysctl(linux["sysctl"], namespaces, container);
-    read_devices(linux["devices"], allows_all_devices(linux["resources"]["devices"]), container);
     read_resources(linux["resources"], container.initResources());
+    read_devices(linux["devices"], allows_all_devices(linux["resources"]["devices"]), container);
     read_rootfs_propagation(linux["rootfsPropagation"], container);
     read_personality(linux["personality"], container);
     plan.cgroups_path = linux["cgroupsPath"].text();

@@ -124,6 +124,9 @@ struct Device {
   mode @4 :UInt32;
   uid @5 :UInt32;
   gid @6 :UInt32;
+  isHostDisk @7 :Bool;         # a block device of the host, with the host's numbers: plugged into the machine
+  readonly @8 :Bool;           # such a disk: no rule lets the container write to it
+  serial @9 :Text;             # such a disk: filled by the monitor, for the agent to find it by
 }
 
 struct KeyValue {

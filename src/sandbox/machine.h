@@ -33,6 +33,12 @@ struct ShareRequest {
     bool readonly_recursive = false;
 };
 
+struct DiskRequest {
+    std::string serial;
+    dev_t device = 0;
+    bool readonly = false;
+};
+
 class Machine {
 public:
     virtual ~Machine() = default;
@@ -54,6 +60,11 @@ public:
     virtual Result<void> make_share_readonly(const std::string& container, const std::string& name) = 0;
     /// Takes all of a container's trees away; what cannot be taken is left to the end of the sandbox.
     virtual void detach_shares(const std::string& container) = 0;
+
+    /// Plugs a block device of the host.
+    virtual kj::Promise<Result<void>> plug_disk(DiskRequest request) = 0;
+    /// What cannot be unplugged is left to the end of the sandbox.
+    virtual kj::Promise<Result<void>> unplug_disk(const std::string& serial) = 0;
 
     /// Watches a file of the shares, whose path below their folder the guest has named, on the host.
     virtual Result<void> watch_file(uint32_t id, const std::string& path) = 0;

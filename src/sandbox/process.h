@@ -74,6 +74,7 @@ struct ContainerRecord {
     bool deleting = false;
     bool told_of_oom = false;
     vm::Demand demand;
+    std::vector<std::string> disks; ///< serials of those that were plugged for it
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> resume_waiters; ///< also if it ends instead
 
     protocol::ContainerStatus::State state() const;

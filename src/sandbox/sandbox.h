@@ -172,6 +172,8 @@ private:
     void watch(const ProcessPtr& process);
     void watch_memory(const ProcessPtr& init, uint64_t seen);
     void tell_of_oom(const std::string& id);
+    Promised<void> plug_disks(const ProcessPtr& init, protocol::Container::Builder container);
+    void unplug_disks(const ContainerRecord& record);
     void follow_file_watches(bool all);
     void carry_file_events();
     kj::Promise<void> tell_file_events(std::vector<vm::FileEvent> events);
@@ -211,6 +213,7 @@ private:
     std::map<uint64_t, Listener> listeners_;
     uint64_t next_listener_ = 1;
     std::set<uint32_t> watched_files_;
+    uint32_t next_disk_ = 1;
     std::vector<kj::Own<kj::PromiseFulfiller<void>>> process_waiters_;
     Sizing sizing_;
     std::optional<kj::ForkedPromise<void>> growth_; ///< the last one

@@ -159,7 +159,15 @@ Promised<void> Sandbox::create_in_guest(const ProcessPtr& init, protocol::Contai
         discard(init);
         return kj::mv(carried);
     }
-    return tell_guest(agent_timeout_ms_, "createContainer", request)
+    auto plugged = plug_disks(init, request.getContainer());
+    return plugged
+        .then([this, init, request = kj::mv(request)](Result<void>&& outcome) mutable -> Promised<void> {
+            if (is_deleted(init))
+                return failed(deleted_early());
+            if (!outcome || !guest_)
+                return outcome ? failed(*failure_) : kj::mv(outcome);
+            return tell_guest(agent_timeout_ms_, "createContainer", request);
+        })
         .then(
             [this, init, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
                 if (answer)
@@ -193,6 +201,7 @@ void Sandbox::discard(const ProcessPtr& init) {
     if (is_deleted(init))
         return;
     std::string id = init->container_id;
+    unplug_disks(containers_.at(id));
     containers_.erase(id);
     drop_streams(*init);
     machine_.detach_shares(id); // now: the next container of this name may come before the guest's answer
@@ -421,6 +430,7 @@ Promised<void> Sandbox::delete_container(const std::string& id) {
         for (auto& [exec_id, process] : found->second.execs)
             end_process(process, killed_with_machine());
         machine_.detach_shares(id);
+        unplug_disks(found->second);
         containers_.erase(found);
         shrink_machine();
         settle();

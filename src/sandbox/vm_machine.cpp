@@ -358,6 +358,29 @@ void VmMachine::detach_shares(const std::string& container) {
     shares_.erase(container);
 }
 
+kj::Promise<Result<void>> VmMachine::plug_disk(DiskRequest request) {
+    if (has_libvirtd())
+        return Result<void>(Error(ErrorKind::unsupported,
+                                  "a machine of libvirtd's is given no block devices: libvirt.uri must be "
+                                  "\"qemu:///embed\" for containers that have some"));
+    vm::DiskSpec disk{request.serial, "", next_disk_++, request.readonly};
+    auto node = vm::make_disk_node(disk, request.device, uid_.uid);
+    if (!node)
+        return Result<void>(std::move(node).error());
+    disk.path = *node;
+    return call([disk](vm::Hypervisor& hypervisor) { return hypervisor.plug_disk(disk); })
+        .then([serial = request.serial](Result<void>&& plugged) {
+            if (!plugged)
+                vm::remove_disk_node(serial);
+            return kj::mv(plugged);
+        });
+}
+
+kj::Promise<Result<void>> VmMachine::unplug_disk(const std::string& serial) {
+    vm::remove_disk_node(serial); // QEMU has it open
+    return call([serial](vm::Hypervisor& hypervisor) { return hypervisor.unplug_disk(serial); });
+}
+
 void VmMachine::open_file_events() {
     auto events = vm::FileEvents::open(vm::monitor_path::shared, virtiofsd_.pid);
     if (!events)

@@ -37,6 +37,8 @@ public:
     Result<void> attach_share(ShareRequest request) override;
     Result<void> make_share_readonly(const std::string& container, const std::string& name) override;
     void detach_shares(const std::string& container) override;
+    kj::Promise<Result<void>> plug_disk(DiskRequest request) override;
+    kj::Promise<Result<void>> unplug_disk(const std::string& serial) override;
     Result<void> watch_file(uint32_t id, const std::string& path) override;
     void unwatch_file(uint32_t id) override;
     kj::Promise<std::vector<vm::FileEvent>> next_file_events() override;
@@ -80,6 +82,7 @@ private:
     std::string secret_;
     vm::QemuUid uid_;
     vm::Virtiofsd virtiofsd_;
+    unsigned next_disk_ = 0;
     std::optional<vm::FileEvents> file_events_; ///< empty: the host's kernel has no fanotify
     kj::Own<kj::UnixEventPort::FdObserver> file_events_observer_;
     vm::ConsoleRing console_;

@@ -3,6 +3,7 @@
 // one thread that is not the event loop's.
 
 #include "core/result.h"
+#include "vm/disk.h"
 #include "vm/machine.h"
 
 #include <functional>
@@ -21,6 +22,10 @@ public:
     /// Plugs cpus, and gives the guest memory on top of what it booted with or takes it back; within what the
     /// machine was started with. The guest uses the one and the other when it has seen to it. Cpus stay.
     virtual Result<void> resize(uint32_t vcpus, uint64_t growth_mib) = 0;
+    /// The guest sees it some time later.
+    virtual Result<void> plug_disk(const DiskSpec& disk) = 0;
+    /// Asks the guest to let go of it, and does not wait for that.
+    virtual Result<void> unplug_disk(const std::string& serial) = 0;
     /// Ends QEMU, however it is.
     virtual Result<void> destroy() = 0;
     /// QEMU's pid as this pid namespace numbers it; 0 while there is none.

@@ -8,14 +8,71 @@ setup_file() {
     SHARED=${PREFIX}shared DATA=$FILE_DIR/data
     mkdir "$DATA"
     cp "$(program watch -static)" "$ROOTFS/bin/watch-files"
+    cp "$(program lock -static)" "$ROOTFS/bin/lock-file"
     bundle sh -c "$FOREVER"
     edit '.mounts += [{destination: "/data", type: "bind", source: $data, options: ["rbind"]},
-            {destination: "/readonly", type: "bind", source: $data, options: ["rbind", "ro"]}]' --arg data "$DATA"
+            {destination: "/readonly", type: "bind", source: $data, options: ["rbind", "ro"]}]
+        | (.process.capabilities | .bounding, .effective, .permitted) += ["CAP_CHOWN", "CAP_FOWNER", "CAP_FSETID", "CAP_DAC_OVERRIDE"]' --arg data "$DATA"
     run_until_ready "$SHARED"
     export SHARED BUNDLE DATA
 }
 
 inside() { runtime exec "$SHARED" sh -c "$1"; }
+
+@test "files: links, renames and holes are the same on both sides" {
+    mkdir "$DATA/kinds"
+    capture inside 'cd /data/kinds && echo 1 >a && ln a b && ln -s a c && mkdir d && mv a d/e && ln -s /nowhere f
+        dd if=/dev/zero of=hole bs=1 count=1 seek=9999999 2>/dev/null; chown 3:4 d/e; chmod 4751 d/e; touch -d @1000 b'
+    assert_success
+    assert_equal "$(stat -c '%h %a %u:%g %Y' "$DATA/kinds/b")" "2 4751 3:4 1000"
+    assert_equal "$(stat -c %i "$DATA/kinds/b")" "$(stat -c %i "$DATA/kinds/d/e")"
+    assert_equal "$(readlink "$DATA/kinds/c" "$DATA/kinds/f")" $'a\n/nowhere'
+    assert_equal "$(stat -c %s "$DATA/kinds/hole")" 10000000
+    (($(stat -c %b "$DATA/kinds/hole") < 1000))
+    assert_equal "$(inside 'cd /data/kinds; stat -c "%h %a %u:%g %Y" b; stat -c %b hole')" \
+        "2 4751 3:4 1000"$'\n'"$(stat -c %b "$DATA/kinds/hole")"
+}
+
+@test "files: direct input and output" {
+    # A file system that has it: the host's own answer counts.
+    local direct=yes
+    dd if=/dev/zero of="$DATA/direct" bs=4096 count=4 oflag=direct 2>/dev/null || direct=no
+    capture inside 'dd if=/dev/zero of=/data/direct bs=4096 count=4 oflag=direct 2>/dev/null && echo yes || echo no'
+    assert_stdout "$direct"
+    assert_equal "$(stat -c %s "$DATA/direct")" 16384
+}
+
+@test "files: a lock of one process keeps another out" {
+    echo >"$DATA/lock"
+    capture inside 'cd /data; lock-file lock hold >holder & until grep -q free holder; do sleep 0.1; done
+        lock-file lock try; kill $!; wait; lock-file lock try'
+    assert_stdout $'taken\nfree'
+}
+
+@test "files: a single file is written in place by the host, and stays what it was when it is replaced" {
+    bundle sh -c "$FOREVER"
+    echo 'nameserver 10.0.0.1' >"$BUNDLE/resolv.conf"
+    edit '.mounts += [{destination: "/etc/resolv.conf", type: "bind", source: "resolv.conf", options: ["bind"]}]'
+    own_rootfs
+    run_until_ready "$ID"
+    inside_of() { runtime exec "$ID" cat /etc/resolv.conf; }
+    assert_equal "$(inside_of)" 'nameserver 10.0.0.1'
+    echo 'nameserver 10.0.0.22' >"$BUNDLE/resolv.conf"
+    wait_until 20 eval '[[ $(inside_of) == "nameserver 10.0.0.22" ]]'
+    # As under runc: it is the file that was mounted, not the name.
+    echo 'nameserver 10.0.0.3' >"$BUNDLE/new"
+    mv "$BUNDLE/new" "$BUNDLE/resolv.conf"
+    sleep 2
+    assert_equal "$(inside_of)" 'nameserver 10.0.0.22'
+    runtime delete --force "$ID"
+}
+
+@test "files: /dev/shm is memory of the size that was asked for" {
+    bundle sh -c 'stat -f -c "%T %S %b" /dev/shm; dd if=/dev/zero of=/dev/shm/x bs=1024k count=4 2>&1 | grep -o "No space"; stat -c %s /dev/shm/x'
+    edit '(.mounts[] | select(.destination == "/dev/shm") | .options) |= map(if startswith("size=") then "size=2m" else . end)'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout $'tmpfs 4096 512\nNo space\n2097152'
+}
 
 # watch_inside FILE...: a process of the container that watches them; what it hears is in WATCHED, a line an event
 # (tests/programs/watch.c).

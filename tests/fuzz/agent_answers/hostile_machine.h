@@ -65,6 +65,8 @@ public:
     Result<void> attach_share(sandbox::ShareRequest) override { return {}; }
     Result<void> make_share_readonly(const std::string&, const std::string&) override { return {}; }
     void detach_shares(const std::string&) override {}
+    kj::Promise<Result<void>> plug_disk(sandbox::DiskRequest) override { return in_a_while(); }
+    kj::Promise<Result<void>> unplug_disk(const std::string&) override { return in_a_while(); }
     Result<void> watch_file(uint32_t, const std::string&) override { return {}; }
     void unwatch_file(uint32_t) override {}
     kj::Promise<std::vector<vm::FileEvent>> next_file_events() override { return kj::NEVER_DONE; }

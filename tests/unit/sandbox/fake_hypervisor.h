@@ -50,6 +50,12 @@ public:
     Result<void> resize(uint32_t vcpus, uint64_t growth_mib) override {
         return record(("resize " + std::to_string(vcpus) + " +" + std::to_string(growth_mib)).c_str());
     }
+    Result<void> plug_disk(const vm::DiskSpec& disk) override {
+        return record(("plug " + disk.serial).c_str());
+    }
+    Result<void> unplug_disk(const std::string& serial) override {
+        return record(("unplug " + serial).c_str());
+    }
     Result<void> destroy() override {
         RUNVM_TRY(record("destroy"));
         end("the machine was ended");

@@ -218,6 +218,12 @@ public:
         return {};
     }
     void detach_shares(const std::string& container) override { calls.push_back("detach " + container); }
+    kj::Promise<Result<void>> plug_disk(DiskRequest request) override {
+        return done("plug " + request.serial + (request.readonly ? " readonly" : ""));
+    }
+    kj::Promise<Result<void>> unplug_disk(const std::string& serial) override {
+        return done("unplug " + serial);
+    }
     Result<void> watch_file(uint32_t id, const std::string& path) override {
         calls.push_back("watch " + std::to_string(id) + " " + path);
         return {};

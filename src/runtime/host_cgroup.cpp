@@ -2,6 +2,8 @@
 
 #include "cgroup/systemd/unit.h"
 
+#include <algorithm>
+
 namespace runvm::runtime {
 
 namespace systemd = cgroup::systemd;
@@ -84,6 +86,18 @@ Result<void> remove_cgroup(const state::Container& container) {
 
 Result<void> move_machine(const state::Container& from, const state::Container& to) {
     return place_of(from).move_to(place_of(to));
+}
+
+Result<void> lift_limits(const state::Container& container) {
+    cgroup::Limits none;
+    none.memory_bytes = -1;
+    none.cpu_quota_us = -1;
+    std::vector<cgroup::Setting> settings =
+        cgroup::settings_of(none, {}, place_of(container), cgroup::When::at_once);
+    // v1's limit of memory and swap is never below that of memory alone.
+    std::reverse(settings.begin(), settings.end());
+    RUNVM_TRY(write_limits(container, settings));
+    return limit_cpu_time(container, none);
 }
 
 cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits) {

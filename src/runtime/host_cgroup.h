@@ -42,6 +42,10 @@ Result<void> remove_cgroup(const state::Container& container);
 /// that it started and that others use. Memory stays charged to where it was used first.
 Result<void> move_machine(const state::Container& from, const state::Container& to);
 
+/// For a container whose machine others are going to share: limits of memory and cpu time on the host go,
+/// those in the guest hold for each.
+Result<void> lift_limits(const state::Container& container);
+
 /// New limits for a container that runs.
 cgroup::Change change_limits(const state::Container& container, const cgroup::Limits& limits);
 /// Tells systemd, if it has the cgroup, what has been changed.

@@ -1,6 +1,7 @@
 // What runvm needs of systemd's manager: fake-systemd SOCKET LOG FOLDER...
-// Listens on SOCKET as systemd does on /run/systemd/private, makes the cgroups of units below each FOLDER (mounts of cgroup
-// hierarchies) and writes a line into LOG for each call and each property. Says "ready" on stdout.
+// Listens on SOCKET as systemd does on /run/systemd/private, makes the cgroups of units below each FOLDER
+// (mounts of cgroup hierarchies) and writes a line into LOG for each call and each property. Says "ready" on
+// stdout.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +18,12 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
-static const char *log_path;
-static char **folders;
+static const char* log_path;
+static char** folders;
 static uint32_t last_job;
 
-static void say(const char *format, ...)
-{
-    FILE *log = fopen(log_path, "ae");
+static void say(const char* format, ...) {
+    FILE* log = fopen(log_path, "ae");
     va_list arguments;
     va_start(arguments, format);
     vfprintf(log, format, arguments);
@@ -32,8 +32,7 @@ static void say(const char *format, ...)
     fclose(log);
 }
 
-static void check(int result, const char *what)
-{
+static void check(int result, const char* what) {
     if (result >= 0)
         return;
     say("failed: %s: %s", what, strerror(-result));
@@ -41,8 +40,7 @@ static void check(int result, const char *what)
 }
 
 // "/a.slice/a-b.slice/UNIT".
-static void path_of(const char *slice, const char *unit, char *path, size_t size)
-{
+static void path_of(const char* slice, const char* unit, char* path, size_t size) {
     size_t length = strlen(slice) - strlen(".slice");
     *path = '\0';
     for (size_t end = 1; end <= length; ++end)
@@ -51,8 +49,7 @@ static void path_of(const char *slice, const char *unit, char *path, size_t size
     snprintf(path + strlen(path), size - strlen(path), "/%s", unit);
 }
 
-static void make_folders(const char *path)
-{
+static void make_folders(const char* path) {
     char part[4096];
     for (size_t end = 1; end <= strlen(path); ++end)
         if (path[end] == '/' || path[end] == '\0') {
@@ -61,8 +58,7 @@ static void make_folders(const char *path)
         }
 }
 
-static int append_to(const char *path, uint32_t pid)
-{
+static int append_to(const char* path, uint32_t pid) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     int result = fd < 0 || dprintf(fd, "%u", pid) < 0 ? -errno : 0;
     close(fd);
@@ -70,23 +66,23 @@ static int append_to(const char *path, uint32_t pid)
 }
 
 // Where the units are: a file a unit, which holds its cgroup's path.
-static void unit_file(const char *unit, char *path, size_t size)
-{
+static void unit_file(const char* unit, char* path, size_t size) {
     snprintf(path, size, "%s.%s", log_path, unit);
 }
 
-static int finish_job(sd_bus_message *message, const char *unit)
-{
-    sd_bus *bus = sd_bus_message_get_bus(message);
+static int finish_job(sd_bus_message* message, const char* unit) {
+    sd_bus* bus = sd_bus_message_get_bus(message);
     char job[64];
     snprintf(job, sizeof job, "/org/freedesktop/systemd1/job/%u", ++last_job);
     check(sd_bus_reply_method_return(message, "o", job), "reply");
     // Another's job first: it must not be taken for ours.
-    check(sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss", 9999,
-                             "/org/freedesktop/systemd1/job/9999", "other.service", "failed"),
+    check(sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                             "JobRemoved", "uoss", 9999, "/org/freedesktop/systemd1/job/9999",
+                             "other.service", "failed"),
           "signal");
-    return sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved", "uoss",
-                              last_job, job, unit, getenv("FAKE_SYSTEMD_RESULT") ? getenv("FAKE_SYSTEMD_RESULT") : "done");
+    return sd_bus_emit_signal(bus, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                              "JobRemoved", "uoss", last_job, job, unit,
+                              getenv("FAKE_SYSTEMD_RESULT") ? getenv("FAKE_SYSTEMD_RESULT") : "done");
 }
 
 struct read_unit {
@@ -95,13 +91,12 @@ struct read_unit {
     size_t pid_count;
 };
 
-static void read_variant(sd_bus_message *message, const char *name, struct read_unit *unit)
-{
-    const char *contents;
+static void read_variant(sd_bus_message* message, const char* name, struct read_unit* unit) {
+    const char* contents;
     check(sd_bus_message_peek_type(message, NULL, &contents), "peek");
     check(sd_bus_message_enter_container(message, 'v', contents), "enter a variant");
     if (!strcmp(contents, "s")) {
-        const char *text;
+        const char* text;
         check(sd_bus_message_read(message, "s", &text), "read");
         say("  %s=%s", name, text);
         if (!strcmp(name, "Slice"))
@@ -118,16 +113,16 @@ static void read_variant(sd_bus_message *message, const char *name, struct read_
         else
             say("  %s=%llu", name, (unsigned long long)value);
     } else if (!strcmp(contents, "au")) {
-        const uint32_t *values;
+        const uint32_t* values;
         size_t size;
-        check(sd_bus_message_read_array(message, 'u', (const void **)&values, &size), "read");
+        check(sd_bus_message_read_array(message, 'u', (const void**)&values, &size), "read");
         unit->pid_count = size / sizeof *values;
         memcpy(unit->pids, values, size);
         say("  %s: %zu", name, unit->pid_count);
     } else if (!strcmp(contents, "ay")) {
-        const uint8_t *values;
+        const uint8_t* values;
         size_t size;
-        check(sd_bus_message_read_array(message, 'y', (const void **)&values, &size), "read");
+        check(sd_bus_message_read_array(message, 'y', (const void**)&values, &size), "read");
         say("  %s: %zu bytes, the first is %u", name, size, size ? values[0] : 0);
     } else {
         check(sd_bus_message_skip(message, contents), "skip");
@@ -136,9 +131,8 @@ static void read_variant(sd_bus_message *message, const char *name, struct read_
     check(sd_bus_message_exit_container(message), "leave a variant");
 }
 
-static void read_properties(sd_bus_message *message, struct read_unit *unit)
-{
-    const char *name;
+static void read_properties(sd_bus_message* message, struct read_unit* unit) {
+    const char* name;
     check(sd_bus_message_enter_container(message, 'a', "(sv)"), "enter the properties");
     while (sd_bus_message_enter_container(message, 'r', "sv") > 0) {
         check(sd_bus_message_read(message, "s", &name), "read");
@@ -148,8 +142,7 @@ static void read_properties(sd_bus_message *message, struct read_unit *unit)
     check(sd_bus_message_exit_container(message), "leave the properties");
 }
 
-static int start_unit(sd_bus_message *message, void *data, sd_bus_error *error)
-{
+static int start_unit(sd_bus_message* message, void* data, sd_bus_error* error) {
     (void)data;
     struct read_unit unit = {.slice = "system.slice"};
     const char *name, *mode;
@@ -163,10 +156,10 @@ static int start_unit(sd_bus_message *message, void *data, sd_bus_error *error)
     say("start %s %s", name, mode);
     read_properties(message, &unit);
     path_of(unit.slice, name, path, sizeof path);
-    FILE *record = fopen(file, "we");
+    FILE* record = fopen(file, "we");
     fputs(path, record);
     fclose(record);
-    for (char **folder = folders; *folder; ++folder) {
+    for (char** folder = folders; *folder; ++folder) {
         char cgroup[4096], procs[4200];
         snprintf(cgroup, sizeof cgroup, "%s%s", *folder, path);
         snprintf(procs, sizeof procs, "%s/cgroup.procs", cgroup);
@@ -177,21 +170,20 @@ static int start_unit(sd_bus_message *message, void *data, sd_bus_error *error)
     return finish_job(message, name);
 }
 
-static int stop_unit(sd_bus_message *message, void *data, sd_bus_error *error)
-{
+static int stop_unit(sd_bus_message* message, void* data, sd_bus_error* error) {
     (void)data;
     const char *name, *mode;
     char path[2048] = "", file[4096];
     check(sd_bus_message_read(message, "ss", &name, &mode), "read");
     unit_file(name, file, sizeof file);
-    FILE *record = fopen(file, "re");
+    FILE* record = fopen(file, "re");
     say("stop %s%s", name, record ? "" : ": none");
     if (!record)
         return sd_bus_error_setf(error, "org.freedesktop.systemd1.NoSuchUnit", "Unit %s not loaded.", name);
     check(fgets(path, sizeof path, record) ? 0 : -EIO, "read the record");
     fclose(record);
     unlink(file);
-    for (char **folder = folders; *folder; ++folder) {
+    for (char** folder = folders; *folder; ++folder) {
         char cgroup[4096];
         snprintf(cgroup, sizeof cgroup, "%s%s", *folder, path);
         rmdir(cgroup);
@@ -199,11 +191,10 @@ static int stop_unit(sd_bus_message *message, void *data, sd_bus_error *error)
     return finish_job(message, name);
 }
 
-static int set_properties(sd_bus_message *message, void *data, sd_bus_error *error)
-{
+static int set_properties(sd_bus_message* message, void* data, sd_bus_error* error) {
     (void)data;
     struct read_unit unit = {0};
-    const char *name;
+    const char* name;
     int runtime;
     char file[4096];
     check(sd_bus_message_read(message, "sb", &name, &runtime), "read");
@@ -215,10 +206,9 @@ static int set_properties(sd_bus_message *message, void *data, sd_bus_error *err
     return sd_bus_reply_method_return(message, "");
 }
 
-static int reset_failed(sd_bus_message *message, void *data, sd_bus_error *error)
-{
+static int reset_failed(sd_bus_message* message, void* data, sd_bus_error* error) {
     (void)data;
-    const char *name;
+    const char* name;
     char file[4096];
     check(sd_bus_message_read(message, "s", &name), "read");
     unit_file(name, file, sizeof file);
@@ -232,8 +222,7 @@ static int reset_failed(sd_bus_message *message, void *data, sd_bus_error *error
     return sd_bus_reply_method_return(message, "");
 }
 
-static int subscribe(sd_bus_message *message, void *data, sd_bus_error *error)
-{
+static int subscribe(sd_bus_message* message, void* data, sd_bus_error* error) {
     (void)data;
     (void)error;
     return sd_bus_reply_method_return(message, "");
@@ -249,16 +238,16 @@ static const sd_bus_vtable vtable[] = {
     SD_BUS_SIGNAL("JobRemoved", "uoss", 0),
     SD_BUS_VTABLE_END};
 
-static void serve(int fd)
-{
-    sd_bus *bus = NULL;
+static void serve(int fd) {
+    sd_bus* bus = NULL;
     sd_id128_t id;
     check(sd_id128_randomize(&id), "make an id");
     check(sd_bus_new(&bus), "make a bus");
     check(sd_bus_set_fd(bus, fd, fd), "set its descriptor");
     check(sd_bus_set_server(bus, 1, id), "make it a server");
     check(sd_bus_start(bus), "start it");
-    check(sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", vtable, NULL),
+    check(sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                   vtable, NULL),
           "add the manager");
     for (;;) {
         int result = sd_bus_process(bus, NULL);
@@ -270,8 +259,7 @@ static void serve(int fd)
     sd_bus_unref(bus);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char** argv) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (argc < 4)
         return 2;
@@ -279,7 +267,7 @@ int main(int argc, char **argv)
     log_path = argv[2];
     folders = argv + 3;
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0) {
+    if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, 8) != 0) {
         perror(argv[1]);
         return 1;
     }

@@ -47,8 +47,8 @@ Result<void> bring_cpus_online() {
 
 } // namespace
 
-Growth::Growth(kj::Timer& timer, os::Fd initial_root)
-    : timer_(timer), initial_root_(std::move(initial_root)), memory_bytes_at_boot_(os::memory_bytes()) {}
+Growth::Growth(kj::Timer& timer, int initial_root)
+    : timer_(timer), initial_root_(initial_root), memory_bytes_at_boot_(os::memory_bytes()) {}
 
 kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint32_t limit_ms) {
     constexpr uint64_t mib = 1024 * 1024;
@@ -56,7 +56,7 @@ kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint
         // Not to a zone of its own that the kernel may not use: the records of what comes next must fit in.
         Result<void> ready = os::write_into(auto_online_path, "online_kernel");
         if (ready)
-            ready = load_module_on_demand(initial_root_.get(), "virtio_mem");
+            ready = load_module_on_demand(initial_root_, "virtio_mem");
         if (!ready)
             return std::move(ready).context("take memory into use");
     }

@@ -2,7 +2,6 @@
 // Takes into use what is plugged into the machine.
 
 #include "core/result.h"
-#include "os/fd.h"
 
 #include <kj/async.h>
 #include <kj/timer.h>
@@ -13,7 +12,8 @@ namespace runvm::agent {
 
 class Growth {
 public:
-    Growth(kj::Timer& timer, os::Fd initial_root);
+    /// `initial_root`: for the driver of memory that is plugged.
+    Growth(kj::Timer& timer, int initial_root);
 
     /// Returns when the guest has `vcpus` cpus, and `memory_mib` of memory on top of what it had when this
     /// was made; timeout after `limit_ms`.
@@ -27,7 +27,7 @@ private:
     kj::Promise<Result<void>> until(Wanted wanted, kj::TimePoint deadline);
 
     kj::Timer& timer_;
-    os::Fd initial_root_; ///< for the module
+    int initial_root_;
     uint64_t memory_bytes_at_boot_;
 };
 

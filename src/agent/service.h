@@ -4,6 +4,7 @@
 
 #include "agent/containers.h"
 #include "agent/growth.h"
+#include "agent/network.h"
 #include "protocol/agent.capnp.h"
 
 #include <kj/timer.h>
@@ -19,8 +20,8 @@ namespace runvm::agent {
 class AgentService final : public protocol::Agent::Server {
 public:
     /// `boot_ns`: CLOCK_BOOTTIME when the agent was ready.
-    AgentService(Containers& containers, Growth& growth, kj::Timer& timer, uint64_t boot_ns)
-        : containers_(containers), growth_(growth), timer_(timer), boot_ns_(boot_ns) {}
+    AgentService(Containers& containers, Growth& growth, Network& network, kj::Timer& timer, uint64_t boot_ns)
+        : containers_(containers), growth_(growth), network_(network), timer_(timer), boot_ns_(boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -41,10 +42,12 @@ protected:
     kj::Promise<void> awaitOomKill(AwaitOomKillContext context) override;
     kj::Promise<void> updateContainer(UpdateContainerContext context) override;
     kj::Promise<void> grow(GrowContext context) override;
+    kj::Promise<void> setNetwork(SetNetworkContext context) override;
 
 private:
     Containers& containers_;
     Growth& growth_;
+    Network& network_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

@@ -23,11 +23,11 @@ constexpr uint64_t ns_per_ms = 1'000'000;
 class Session {
 public:
     Session(kj::UnixEventPort& event_port, SessionPorts ports, Containers& containers, Growth& growth,
-            uint64_t boot_ns)
+            Network& network, uint64_t boot_ns)
         : containers_(containers), relay_(event_port, kj::mv(ports.streams)), control_(kj::mv(ports.control)),
           network_(*control_, capnp::rpc::twoparty::Side::SERVER),
-          rpc_(capnp::makeRpcServer(
-              network_, kj::heap<AgentService>(containers, growth, event_port.getTimer(), boot_ns))) {
+          rpc_(capnp::makeRpcServer(network_, kj::heap<AgentService>(containers, growth, network,
+                                                                     event_port.getTimer(), boot_ns))) {
         containers_.begin_session(relay_);
     }
     ~Session() noexcept(false) { containers_.end_session(); }
@@ -63,8 +63,9 @@ Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
     uint64_t ready_ns = boottime_ns();
     log_line("ready " + std::to_string(ready_ns / ns_per_ms) + " ms after the kernel's start, " +
              std::to_string((ready_ns - started_ns) / ns_per_ms) + " ms of them the agent's");
-    Growth growth(event_port.getTimer(), std::move(guest.initial_root));
-    Sessions sessions(event_port, *ports, containers, growth, ready_ns);
+    Growth growth(event_port.getTimer(), guest.initial_root.get());
+    Network network(event_port.getTimer(), guest.initial_root.get());
+    Sessions sessions(event_port, *ports, containers, growth, network, ready_ns);
     reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
     return Error(ErrorKind::internal, "the event loop has ended");
 }
@@ -84,7 +85,7 @@ kj::Promise<void> Sessions::run() {
 }
 
 kj::Promise<void> Sessions::serve(SessionPorts ports) {
-    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, boot_ns_);
+    auto session = kj::heap<Session>(event_port_, kj::mv(ports), containers_, growth_, network_, boot_ns_);
     auto ended = session->run();
     return ended.attach(kj::mv(session));
 }

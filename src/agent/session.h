@@ -3,6 +3,7 @@
 
 #include "agent/containers.h"
 #include "agent/growth.h"
+#include "agent/network.h"
 #include "agent/ports.h"
 
 #include <kj/async-unix.h>
@@ -14,8 +15,8 @@ namespace runvm::agent {
 class Sessions {
 public:
     Sessions(kj::UnixEventPort& event_port, PortSource& ports, Containers& containers, Growth& growth,
-             uint64_t boot_ns)
-        : event_port_(event_port), ports_(ports), containers_(containers), growth_(growth),
+             Network& network, uint64_t boot_ns)
+        : event_port_(event_port), ports_(ports), containers_(containers), growth_(growth), network_(network),
           boot_ns_(boot_ns) {}
 
     /// Never resolves.
@@ -28,6 +29,7 @@ private:
     PortSource& ports_;
     Containers& containers_;
     Growth& growth_;
+    Network& network_;
     uint64_t boot_ns_;
 };
 

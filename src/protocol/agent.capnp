@@ -77,4 +77,8 @@ interface Agent {
   grow @17 (vcpus :UInt32, memoryMib :UInt64, limitMs :UInt32) -> (error :Common.Error);
   # The machine has been given so many cpus, and so much memory on top of what it booted with: returns when they can be
   # used, or with timeout after limitMs.
+
+  setNetwork @18 (network :Common.Network, limitMs :UInt32) -> (error :Common.Error);
+  # The guest's network is to be like this: only what differs from the call before is changed, so that what a container
+  # has configured itself stays. Waits for NICs that are being plugged; timeout after limitMs. Returns when it is so.
 }

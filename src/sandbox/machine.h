@@ -7,6 +7,8 @@
 #include "os/fd.h"
 #include "protocol/agent.capnp.h"
 #include "protocol/sandbox.capnp.h"
+#include "sandbox/host_network.h"
+#include "vm/machine.h"
 
 #include <kj/async.h>
 
@@ -52,6 +54,13 @@ public:
     virtual Result<void> make_share_readonly(const std::string& container, const std::string& name) = 0;
     /// Takes all of a container's trees away; what cannot be taken is left to the end of the sandbox.
     virtual void detach_shares(const std::string& container) = 0;
+
+    /// `space`: a network namespace.
+    virtual Result<std::unique_ptr<HostNetwork>> open_network(os::Fd space) = 0;
+    /// Gives the guest a NIC; its tap is in the monitor's own network namespace.
+    virtual kj::Promise<Result<void>> plug_nic(const vm::Nic& nic) = 0;
+    /// Asks the guest to give it up: its tap may be there for some time yet.
+    virtual kj::Promise<Result<void>> unplug_nic(const vm::Nic& nic) = 0;
 
     virtual std::string console_tail() const = 0;
     virtual pid_t qemu_pid() const = 0;

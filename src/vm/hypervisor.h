@@ -21,6 +21,10 @@ public:
     /// Plugs cpus, and gives the guest memory on top of what it booted with or takes it back; within what the
     /// machine was started with. The guest uses the one and the other when it has seen to it. Cpus stay.
     virtual Result<void> resize(uint32_t vcpus, uint64_t growth_mib) = 0;
+    /// Makes the NIC's tap in the network namespace of this process.
+    virtual Result<void> plug_nic(const Nic& nic) = 0;
+    /// Returns when the guest has been asked; the NIC goes when it agrees.
+    virtual Result<void> unplug_nic(const Nic& nic) = 0;
     /// Ends QEMU, however it is.
     virtual Result<void> destroy() = 0;
     /// QEMU's pid as this pid namespace numbers it; 0 while there is none.

@@ -50,6 +50,8 @@ public:
     Result<void> resize(uint32_t vcpus, uint64_t growth_mib) override {
         return record(("resize " + std::to_string(vcpus) + " +" + std::to_string(growth_mib)).c_str());
     }
+    Result<void> plug_nic(const vm::Nic& nic) override { return record(("plug " + nic.tap).c_str()); }
+    Result<void> unplug_nic(const vm::Nic& nic) override { return record(("unplug " + nic.tap).c_str()); }
     Result<void> destroy() override {
         RUNVM_TRY(record("destroy"));
         end("the machine was ended");

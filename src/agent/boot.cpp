@@ -70,7 +70,7 @@ Result<void> load_module(int folder, const std::string& path) {
     return {};
 }
 
-/// The paths in a list of the initial RAM disk, which may lack it.
+/// The lines of a list in the initial RAM disk, which may lack it.
 Result<std::vector<std::string>> listed_modules(int initial_root, const char* list_file) {
     std::vector<std::string> paths;
     Result<os::Fd> file = open_in_root(initial_root, list_file, O_RDONLY);
@@ -159,10 +159,10 @@ Result<BootedGuest> boot_guest() {
 }
 
 Result<void> load_module_on_demand(int initial_root, const std::string& name) {
-    RUNVM_ASSIGN(std::vector<std::string> paths, listed_modules(initial_root, modules_on_demand_file));
-    for (const std::string& path : paths)
-        if (path.ends_with("/" + name + ".ko"))
-            return load_module(initial_root, path);
+    RUNVM_ASSIGN(std::vector<std::string> lines, listed_modules(initial_root, modules_on_demand_file));
+    for (std::string_view line : lines)
+        if (take_until(line, ' ') == name)
+            RUNVM_TRY(load_module(initial_root, std::string(line)));
     return {};
 }
 

@@ -220,6 +220,12 @@ kj::Promise<void> AgentService::tellFileEvents(TellFileEventsContext context) {
     });
 }
 
+kj::Promise<void> AgentService::setNetwork(SetNetworkContext context) {
+    auto params = context.getParams();
+    return network_.set(params.getNetwork(), params.getLimitMs())
+        .then([context](Result<void> result) mutable { answer_error(context, result); });
+}
+
 kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {
     auto params = context.getParams();
     allow_cancellation(context);

@@ -7,6 +7,7 @@
 #include "agent/disks.h"
 #include "agent/file_watches.h"
 #include "agent/growth.h"
+#include "agent/network.h"
 #include "protocol/agent.capnp.h"
 
 #include <kj/timer.h>
@@ -22,6 +23,7 @@ struct GuestParts {
     CachedInodes& cached_inodes;
     FileWatches& file_watches;
     Disks& disks;
+    Network& network;
     uint64_t boot_ns; ///< CLOCK_BOOTTIME when the agent was ready
 };
 
@@ -33,7 +35,8 @@ class AgentService final : public protocol::Agent::Server {
 public:
     AgentService(const GuestParts& guest, kj::Timer& timer)
         : containers_(guest.containers), growth_(guest.growth), cached_inodes_(guest.cached_inodes),
-          file_watches_(guest.file_watches), disks_(guest.disks), timer_(timer), boot_ns_(guest.boot_ns) {}
+          file_watches_(guest.file_watches), disks_(guest.disks), network_(guest.network), timer_(timer),
+          boot_ns_(guest.boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -56,6 +59,7 @@ protected:
     kj::Promise<void> grow(GrowContext context) override;
     kj::Promise<void> awaitFileWatches(AwaitFileWatchesContext context) override;
     kj::Promise<void> tellFileEvents(TellFileEventsContext context) override;
+    kj::Promise<void> setNetwork(SetNetworkContext context) override;
 
 private:
     Containers& containers_;
@@ -63,6 +67,7 @@ private:
     CachedInodes& cached_inodes_;
     FileWatches& file_watches_;
     Disks& disks_;
+    Network& network_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

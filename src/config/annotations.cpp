@@ -64,7 +64,7 @@ Error not_allowed(const std::string& annotation, const std::vector<std::string>&
 } // namespace
 
 bool may_be_annotated(const std::string& name) {
-    for (const char* table : {"paths.", "store.", "libvirt.", "annotations."})
+    for (const char* table : {"paths.", "store.", "libvirt.", "network.", "annotations."})
         if (name.starts_with(table))
             return false;
     return std::any_of(keys().begin(), keys().end(), [&](const Key& key) { return key.name == name; });

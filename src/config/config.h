@@ -32,6 +32,9 @@ struct Config {
     struct Channel {
         std::string type = "serial"; ///< serial, vsock
     } channel;
+    struct Network {
+        std::string model = "tc"; ///< tc, none
+    } network;
     struct SharedFs {
         std::string daemon; ///< empty: virtiofsd of the well-known places
         std::vector<std::string> options;

@@ -1,5 +1,7 @@
 #include "oci/namespaces.h"
 
+#include <nlohmann/json.hpp>
+
 #include <linux/sched.h>
 #include <sys/stat.h>
 
@@ -82,6 +84,20 @@ NamespaceList read_namespaces(const Value& namespaces, protocol::Container::Buil
                                 "\"}");
     container.setNewNamespaces(list.listed & ~uint64_t{CLONE_NEWNET});
     return list;
+}
+
+Result<std::string> network_path_of(const std::string& config) {
+    const std::string name = "the container's saved config.json";
+    RUNVM_ASSIGN(Json json, parse_json(config, name));
+    std::vector<std::string> notes;
+    Document document(name, notes);
+    std::string path;
+    for (const Value& element : Value(document, &json, "")["linux"]["namespaces"].elements())
+        if (element["type"].text() == "network")
+            path = element["path"].text();
+    if (document.failed())
+        return document.take_error();
+    return path;
 }
 
 void read_time_offsets(const Value& offsets, const NamespaceList& namespaces,

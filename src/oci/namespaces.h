@@ -18,6 +18,9 @@ struct NamespaceList {
 NamespaceList read_namespaces(const Value& namespaces, protocol::Container::Builder container,
                               HostPlan& plan);
 
+/// The network namespace that a saved config.json joins; empty for a new one.
+Result<std::string> network_path_of(const std::string& config);
+
 void read_time_offsets(const Value& offsets, const NamespaceList& namespaces,
                        protocol::Container::Builder container);
 

@@ -84,6 +84,10 @@ interface Agent {
 
   tellFileEvents @19 (events :List(FileEvent)) -> (error :Common.Error);
   # What the host has done to them. Returns when the watching processes have been told.
+
+  setNetwork @20 (network :Common.Network, limitMs :UInt32) -> (error :Common.Error);
+  # The guest's network is to be like this: only what differs from the call before is changed, so that what a container
+  # has configured itself stays. Waits for NICs that are being plugged; timeout after limitMs. Returns when it is so.
 }
 
 const maxFileWatches :UInt32 = 8192;

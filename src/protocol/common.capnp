@@ -243,3 +243,52 @@ struct ExitStatus {
     bytes @1 :UInt64;
   }
 }
+
+struct Network {
+  # What the container's network namespace has on the host, and the guest's shall have (src/network/state.h). Addresses
+  # are 4 or 16 bytes in network order, or none where there is none.
+  links @0 :List(Link);
+  addresses @1 :List(Address);
+  routes @2 :List(Route);        # of the main table
+  neighbours @3 :List(Neighbour); # permanent ones
+  hasResolver @4 :Bool;          # names are answered at 127.0.0.11: by Agent.nextNameQuery
+
+  struct Link {
+    index @0 :UInt32;            # the host's, by which the rest refers to it; the guest's NIC is the one whose
+                                 # permanent address is of this number (network::nic_address), or lo
+    name @1 :Text;
+    mac @2 :Data;
+    mtu @3 :UInt32;
+    up @4 :Bool;
+    hasIpv6 @5 :Bool;            # net.ipv6.conf.<name>.disable_ipv6 is 0
+    isLoopback @6 :Bool;
+  }
+  struct Address {
+    link @0 :UInt32;
+    local @1 :Data;
+    peer @2 :Data;
+    broadcast @3 :Data;
+    prefix @4 :UInt8;
+    scope @5 :UInt8;             # RT_SCOPE_*
+    flags @6 :UInt32;            # IFA_F_*
+  }
+  struct Route {
+    link @0 :UInt32;             # 0: none (unreachable, blackhole)
+    destination @1 :Data;
+    gateway @2 :Data;
+    source @3 :Data;
+    prefix @4 :UInt8;
+    type @5 :UInt8;              # RTN_*
+    scope @6 :UInt8;
+    protocol @7 :UInt8;          # RTPROT_*
+    tos @8 :UInt8;
+    isOnlink @9 :Bool;
+    metric @10 :UInt32;
+    mtu @11 :UInt32;
+  }
+  struct Neighbour {
+    link @0 :UInt32;
+    address @1 :Data;
+    mac @2 :Data;
+  }
+}

@@ -42,6 +42,7 @@ struct SandboxConfig {
   defaultVcpus @23 :UInt32;
   machineFolder @24 :Text;       # where a QEMU of libvirtd's finds the machine's sockets: a folder of the host's that
                                  # the monitor makes anew; empty for qemu:///embed
+  networkModel @25 :Text;        # "tc"; "none": the guest has lo alone, whatever its namespace has
 }
 
 enum SandboxState {
@@ -152,6 +153,10 @@ interface Sandbox {
   updateContainer @21 (id :Text, resources :Common.Resources) -> (error :Common.Error);
   # As the agent's. The machine grows first to what resources.demand asks of it, as far as it may; memory that no
   # container asks for any more is taken back as far as the guest gives it.
+  setNetwork @22 (namespace :Descriptor) -> (error :Common.Error);
+  # The network namespace that the sandbox's containers are in, on the host: its links, with their addresses and routes,
+  # become the guest's, and are followed from now on. Returns before the guest has them; startContainer waits for that.
+  # already_exists if the sandbox has another one.
 }
 
 interface AttachedProcess {

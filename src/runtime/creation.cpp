@@ -3,17 +3,19 @@
 #include "config/annotations.h"
 
 #include "core/time.h"
+#include "network/namespace.h"
+#include "network/served.h"
 #include "os/file.h"
 #include "os/unix_socket.h"
 #include "runtime/fault_point.h"
 #include "runtime/foreground.h"
 #include "runtime/host_cgroup.h"
 #include "runtime/late_hooks.h"
+#include "runtime/network_namespace.h"
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "runtime/share_tree.h"
 #include "runtime/shim_mounts.h"
-#include "vm/network/links.h"
 
 #include <fcntl.h>
 #include <sys/utsname.h>
@@ -105,7 +107,8 @@ Result<void> Creation::create() {
     context_.trace("create: started the shims");
     fault_point("create.after-shim");
     RUNVM_TRY(run_early_hooks());
-    RUNVM_TRY(look_at_links()); // Docker's hook makes them
+    if (auto offered = offer_links(); !offered)
+        return explain(std::move(offered).error());
     if (auto created = create_in_guest(); !created)
         return explain(std::move(created).error());
     context_.trace("create: the guest has made the container");
@@ -226,23 +229,31 @@ Result<void> Creation::start_shims() {
     return context_.store->save(container_);
 }
 
-Result<void> Creation::look_at_links() const {
-    bool is_refused = config::has_libvirtd(context_.config);
-    if (!context_.debug && !is_refused)
-        return {};
-    auto links = vm::links_of_process(init_.process.pid);
-    if (!links)
-        return is_refused ? Result<void>(std::move(links).error()) : Result<void>();
-    if (is_refused && !links->empty())
-        return Error(ErrorKind::unsupported,
-                     "the container's network namespace has the link " + links->front() +
-                         ", which a machine of libvirtd's does not get into: libvirt.uri must be "
-                         "\"qemu:///embed\" for containers with a network, found \"" +
-                         context_.config.libvirt.uri + '"');
-    for (const std::string& link : *links)
-        context_.trace("network link " + link +
-                       " of the container's namespace is not taken over yet: issue 4");
+// Docker's hook has made them, or the engine does so later: the monitor follows what is in the namespace.
+Result<void> Creation::offer_links() {
+    if (config::has_libvirtd(context_.config))
+        RUNVM_TRY(refuse_links());
+    RUNVM_TRY(offer_network(*connection_, init_.process.pid));
+    context_.trace("create: the machine follows the network namespace");
     return {};
+}
+
+// Now, and not when the machine cannot get them.
+Result<void> Creation::refuse_links() const {
+    RUNVM_ASSIGN(os::Fd fd,
+                 os::open_file("/proc/" + std::to_string(init_.process.pid) + "/ns/net", O_RDONLY));
+    return network::Namespace(std::move(fd)).run([this]() -> Result<void> {
+        RUNVM_ASSIGN(network::Netlink netlink, network::Netlink::open());
+        RUNVM_ASSIGN(network::Reading reading, network::read_state(netlink));
+        for (const network::Link& link : network::served_state(reading).links)
+            if (!link.is_loopback)
+                return Error(ErrorKind::unsupported,
+                             "the container's network namespace has the link " + link.name +
+                                 ", which a machine of libvirtd's does not get into: libvirt.uri must be "
+                                 "\"qemu:///embed\" for containers with a network, found \"" +
+                                 context_.config.libvirt.uri + '"');
+        return {};
+    });
 }
 
 // Before the rootfs is the root of the shims' namespaces, and is shared with the guest.
@@ -322,6 +333,7 @@ void Creation::undo() {
         (void)os::wait_for_end(reaper_.pidfd.get(),
                                context_.config.hypervisor.boot_timeout_ms + monitor_timeout_ms);
     os::end_child(reaper_);
+    release_links(context_, container_);
     os::end_child(shim_);
     os::end_child(init_.process);
     if (!reserved_)

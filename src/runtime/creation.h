@@ -46,8 +46,8 @@ private:
     Result<void> found_cgroup(pid_t first);
     Result<void> start_shims();
     Result<void> run_early_hooks();
-    /// Says in the debug log what the guest does not have of the container's network namespace.
-    Result<void> look_at_links() const;
+    Result<void> offer_links();
+    Result<void> refuse_links() const;
     Result<void> create_in_guest();
     Result<void> publish();
     void undo();

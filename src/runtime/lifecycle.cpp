@@ -8,6 +8,7 @@
 #include "runtime/late_hooks.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
+#include "runtime/network_namespace.h"
 #include "runtime/termination.h"
 
 #include <csignal>
@@ -58,6 +59,7 @@ Result<bool> signal_shim(const state::ProcessRef& shim, int signal) {
 Result<void> clear(Context& context, state::Container container) {
     find_sandbox(context, container);
     RUNVM_TRY(end_sandbox(container));
+    release_links(context, container);
     context.trace("delete: the machine is gone");
     fault_point("delete.after-kill");
     RUNVM_TRY(end_process(container.shim));

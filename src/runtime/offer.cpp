@@ -1,7 +1,10 @@
 #include "runtime/offer.h"
 
+#include "os/file.h"
 #include "os/mounts.h"
 #include "runtime/share_tree.h"
+
+#include <fcntl.h>
 
 #include <algorithm>
 
@@ -53,6 +56,13 @@ Result<void> offer_streams(MonitorConnection& connection, protocol::Sandbox::Cli
         list[i].setEnd(kj::heap<Descriptor>(std::move(streams[i].monitor_end)));
     }
     return connection.tell(request.send(), monitor_timeout_ms, call_name);
+}
+
+Result<void> offer_network(MonitorConnection& connection, pid_t pid) {
+    RUNVM_ASSIGN(os::Fd space, os::open_file("/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY));
+    auto request = connection.sandbox().setNetworkRequest();
+    request.setNamespace(kj::heap<Descriptor>(std::move(space)));
+    return connection.tell(request.send(), monitor_timeout_ms, "setNetwork");
 }
 
 Result<void> offer_shares(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,

@@ -23,6 +23,9 @@ struct ProcessName {
 Result<void> offer_streams(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,
                            const ProcessName& process, std::vector<ProcessStream>& streams);
 
+/// The network namespace of a process: the sandbox's from now on.
+Result<void> offer_network(MonitorConnection& connection, pid_t pid);
+
 /// A detached copy of each tree; the rootfs, which is the first one, is the root of the process that the
 /// pidfd `root_of` is of, unless that is -1. An error names what cannot be shared.
 Result<void> offer_shares(MonitorConnection& connection, protocol::Sandbox::Client& sandbox,

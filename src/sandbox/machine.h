@@ -7,7 +7,9 @@
 #include "os/fd.h"
 #include "protocol/agent.capnp.h"
 #include "protocol/sandbox.capnp.h"
+#include "sandbox/host_network.h"
 #include "vm/file_events.h"
+#include "vm/machine.h"
 
 #include <kj/async.h>
 
@@ -71,6 +73,13 @@ public:
     virtual void unwatch_file(uint32_t id) = 0;
     /// What has happened to those that are watched; not empty. One at a time.
     virtual kj::Promise<std::vector<vm::FileEvent>> next_file_events() = 0;
+
+    /// `space`: a network namespace.
+    virtual Result<std::unique_ptr<HostNetwork>> open_network(os::Fd space) = 0;
+    /// Gives the guest a NIC; its tap is in the monitor's own network namespace.
+    virtual kj::Promise<Result<void>> plug_nic(const vm::Nic& nic) = 0;
+    /// Asks the guest to give it up: its tap may be there for some time yet.
+    virtual kj::Promise<Result<void>> unplug_nic(const vm::Nic& nic) = 0;
 
     virtual std::string console_tail() const = 0;
     virtual pid_t qemu_pid() const = 0;

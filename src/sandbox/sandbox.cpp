@@ -25,7 +25,9 @@ constexpr uint32_t destroy_timeout_ms = 60000;
 
 Sandbox::Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::string)> on_over)
     : timer_(timer), machine_(machine), on_over_(std::move(on_over)),
-      suspension_(machine, suspension_hooks()), tasks_(*this) {
+      suspension_(machine, suspension_hooks()),
+      network_(timer, machine, [this](const network::State& state) { return tell_of_network(state); }),
+      tasks_(*this) {
     machine_.on_death([this](const std::string& reason) { machine_over(reason); });
 }
 
@@ -164,6 +166,7 @@ void Sandbox::machine_over(const std::string& reason) {
         return;
     set_state(State::STOPPED);
     suspension_.end();
+    network_.end();
     if (!failure_)
         failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
     // The promises that this may be called from belong to the guest: it goes in the next turn.
@@ -215,6 +218,7 @@ void Sandbox::leave(const std::string& reason) {
     if (over_)
         return;
     over_ = true;
+    network_.end();
     on_over_(reason);
 }
 

@@ -12,6 +12,7 @@
 #include "sandbox/agent_call.h"
 #include "sandbox/copied.h"
 #include "sandbox/machine.h"
+#include "sandbox/network.h"
 #include "sandbox/process.h"
 #include "sandbox/suspension.h"
 
@@ -80,6 +81,8 @@ public:
     Promised<void> signal(const std::string& id, const std::string& exec_id, int signal, bool all);
     Promised<void> resize(const std::string& id, const std::string& exec_id, uint16_t height, uint16_t width);
     Promised<void> update_container(const std::string& id, protocol::Resources::Reader resources);
+    /// The network namespace that its containers are in, on the host.
+    Result<void> set_network(os::Fd space);
     Promised<void> pause_container(const std::string& id);
     Promised<void> resume_container(const std::string& id);
     /// Their answers are the guest's: only their sizes have been checked.
@@ -160,6 +163,8 @@ private:
     vm::MachineSize wanted_size() const;
     Promised<void> grow_machine();
     Promised<void> resize_and_await(vm::MachineSize wanted);
+    Promised<void> tell_of_network(const network::State& state);
+    Promised<void> start_in_guest(const std::string& id, uint32_t hooks_ms);
     void shrink_machine();
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
@@ -218,6 +223,8 @@ private:
     Sizing sizing_;
     std::optional<kj::ForkedPromise<void>> growth_; ///< the last one
     Suspension suspension_;
+    bool is_network_followed_ = false;
+    Network network_;
     kj::TaskSet tasks_;
 };
 

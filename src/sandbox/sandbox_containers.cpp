@@ -286,6 +286,17 @@ Promised<void> Sandbox::start_container(const std::string& id, uint32_t hooks_ms
     auto process = find_live(id, "");
     if (!process)
         return failed(std::move(process).error());
+    // What an engine has put into the namespace after `create` (Docker 28, CNI) is to be there.
+    return network_.settled().then([this, id, hooks_ms](Result<void>&& settled) -> Promised<void> {
+        if (!settled)
+            return kj::mv(settled).context("set the guest's network");
+        return start_in_guest(id, hooks_ms);
+    });
+}
+
+Promised<void> Sandbox::start_in_guest(const std::string& id, uint32_t hooks_ms) {
+    if (auto process = find_live(id, ""); !process)
+        return failed(std::move(process).error());
     auto request = guest_->agent.startContainerRequest();
     request.setId(id);
     uint32_t limit_ms = agent_timeout_ms_ + std::min(hooks_ms, longest_hooks_ms);

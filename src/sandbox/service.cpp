@@ -170,6 +170,7 @@ public:
     kj::Promise<void> listProcesses(ListProcessesContext context) override;
     kj::Promise<void> readCgroup(ReadCgroupContext context) override;
     kj::Promise<void> monitor(MonitorContext context) override;
+    kj::Promise<void> setNetwork(SetNetworkContext context) override;
     kj::Promise<void> addDescriptors(AddDescriptorsContext context) override;
     kj::Promise<void> createContainer(CreateContainerContext context) override {
         auto params = context.getParams();
@@ -317,6 +318,16 @@ kj::Promise<void> SandboxServer::addDescriptors(AddDescriptorsContext context) {
                             });
                     });
     return answer_later(context, kj::mv(done));
+}
+
+kj::Promise<void> SandboxServer::setNetwork(SetNetworkContext context) {
+    return take_fd(context.getParams().getNamespace()).then([this, context](os::Fd&& space) mutable {
+        if (!space)
+            answer(context,
+                   Error(ErrorKind::invalid_argument, "the network namespace's descriptor is missing"));
+        else
+            answer(context, sandbox_.set_network(kj::mv(space)));
+    });
 }
 
 kj::Promise<void> SandboxServer::statusContainer(StatusContainerContext context) {

@@ -3,6 +3,7 @@
 #include "channel/handshake.h"
 #include "channel/rpc_error.h"
 #include "os/file.h"
+#include "sandbox/namespace_network.h"
 #include "vm/emulator.h"
 #include "vm/initrd.h"
 #include "vm/kernel_command_line.h"
@@ -160,6 +161,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.max_vcpus = config.getMaxVcpus();
     spec.memory_mib = config.getMemoryMib();
     spec.max_memory_mib = config.getMaxMemoryMib();
+    serves_links_ = config.getNetworkModel() != "none";
     spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
     spec.console_socket_path = in_sandbox("console.sock");
     RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
@@ -327,6 +329,22 @@ kj::Promise<Result<void>> VmMachine::resume() {
 
 kj::Promise<Result<void>> VmMachine::resize(uint32_t vcpus, uint64_t growth_mib) {
     return call([=](vm::Hypervisor& hypervisor) { return hypervisor.resize(vcpus, growth_mib); });
+}
+
+Result<std::unique_ptr<HostNetwork>> VmMachine::open_network(os::Fd space) {
+    return NamespaceNetwork::open(io_.unixEventPort, std::move(space), serves_links_);
+}
+
+kj::Promise<Result<void>> VmMachine::plug_nic(const vm::Nic& nic) {
+    if (has_libvirtd()) // its QEMU is in the host's network namespace
+        return Result<void>(Error(ErrorKind::unsupported,
+                                  "a machine of libvirtd's does not get a link of the container's network "
+                                  "namespace: libvirt.uri must be \"qemu:///embed\" for that"));
+    return call([nic](vm::Hypervisor& hypervisor) { return hypervisor.plug_nic(nic); });
+}
+
+kj::Promise<Result<void>> VmMachine::unplug_nic(const vm::Nic& nic) {
+    return call([nic](vm::Hypervisor& hypervisor) { return hypervisor.unplug_nic(nic); });
 }
 
 kj::Promise<Result<void>> VmMachine::destroy() {

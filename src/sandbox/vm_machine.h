@@ -34,6 +34,9 @@ public:
     kj::Promise<Result<void>> resume() override;
     kj::Promise<Result<void>> resize(uint32_t vcpus, uint64_t growth_mib) override;
     kj::Promise<Result<void>> destroy() override;
+    Result<std::unique_ptr<HostNetwork>> open_network(os::Fd space) override;
+    kj::Promise<Result<void>> plug_nic(const vm::Nic& nic) override;
+    kj::Promise<Result<void>> unplug_nic(const vm::Nic& nic) override;
     Result<void> attach_share(ShareRequest request) override;
     Result<void> make_share_readonly(const std::string& container, const std::string& name) override;
     void detach_shares(const std::string& container) override;
@@ -73,7 +76,8 @@ private:
     MakeHypervisor make_hypervisor_;
     std::function<void(std::string)> on_death_;
     bool over_ = false;
-    bool booting_ = false; ///< from the start until the outcome is known: an end is part of that then
+    bool serves_links_ = true; ///< network.model is not "none"
+    bool booting_ = false;     ///< from the start until the outcome is known: an end is part of that then
     std::string over_reason_;
     std::string step_ = "prepare the machine"; ///< of the boot, for its error
     std::optional<Error> start_error_;

@@ -191,6 +191,14 @@ std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib) {
            "\n    </memory>\n";
 }
 
+std::string nic_xml(const Nic& nic) {
+    return "<interface type='ethernet'>\n  <mac address='" + escape(nic.mac) + "'/>\n  <target dev='" +
+           escape(nic.tap) +
+           "'/>\n  <model type='virtio-non-transitional'/>\n"
+           "  <rom enabled='no'/>\n  <alias name='ua-" +
+           escape(nic.tap) + "'/>\n</interface>\n";
+}
+
 std::string domain_xml(const MachineSpec& spec) {
     std::string type = spec.accelerator == "kvm" ? "kvm" : "qemu";
     std::string xml = "<domain type='" + type + "'>\n";

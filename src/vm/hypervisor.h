@@ -26,6 +26,10 @@ public:
     virtual Result<void> plug_disk(const DiskSpec& disk) = 0;
     /// Asks the guest to let go of it, and does not wait for that.
     virtual Result<void> unplug_disk(const std::string& serial) = 0;
+    /// Makes the NIC's tap in the network namespace of this process.
+    virtual Result<void> plug_nic(const Nic& nic) = 0;
+    /// Returns when the guest has been asked; the NIC goes when it agrees.
+    virtual Result<void> unplug_nic(const Nic& nic) = 0;
     /// Ends QEMU, however it is.
     virtual Result<void> destroy() = 0;
     /// QEMU's pid as this pid namespace numbers it; 0 while there is none.

@@ -151,6 +151,8 @@ public:
     Result<void> resize(uint32_t vcpus, uint64_t growth_mib) override;
     Result<void> plug_disk(const DiskSpec& disk) override;
     Result<void> unplug_disk(const std::string& serial) override;
+    Result<void> plug_nic(const Nic& nic) override;
+    Result<void> unplug_nic(const Nic& nic) override;
     Result<void> destroy() override;
     pid_t process_id() const override { return pid_; }
     std::string log_tail() const override;
@@ -354,6 +356,22 @@ Result<void> LibvirtHypervisor::unplug_disk(const std::string& serial) {
         return {};
     if (virDomainDetachDeviceAlias(domain_, disk_alias(serial).c_str(), VIR_DOMAIN_DEVICE_MODIFY_LIVE) != 0)
         return libvirt_error("unplug a disk");
+    return {};
+}
+
+Result<void> LibvirtHypervisor::plug_nic(const Nic& nic) {
+    if (domain_ == nullptr)
+        return Error(ErrorKind::wrong_state, "the machine has not been started");
+    if (virDomainAttachDeviceFlags(domain_, nic_xml(nic).c_str(), VIR_DOMAIN_AFFECT_LIVE) != 0)
+        return libvirt_error("plug a NIC into the machine");
+    return {};
+}
+
+Result<void> LibvirtHypervisor::unplug_nic(const Nic& nic) {
+    if (domain_ == nullptr)
+        return Error(ErrorKind::wrong_state, "the machine has not been started");
+    if (virDomainDetachDeviceAlias(domain_, ("ua-" + nic.tap).c_str(), VIR_DOMAIN_AFFECT_LIVE) != 0)
+        return libvirt_error("unplug a NIC from the machine");
     return {};
 }
 

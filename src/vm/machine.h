@@ -34,6 +34,14 @@ struct MachineSpec {
     uid_t qemu_uid = 0; ///< with its gid what libvirtd shall run QEMU as; 0: libvirt has been told otherwise
 };
 
+/// A network card that is plugged into a running machine.
+struct Nic {
+    std::string tap; ///< its name on the host, made with it
+    std::string mac; ///< "02:00:00:00:00:01": how the guest finds it, until it sets another one
+};
+
+std::string nic_xml(const Nic& nic);
+
 /// What virtio-mem gives and takes at once: the least that Linux handles (pages of its largest order).
 constexpr uint64_t growth_block_mib = 4;
 /// By how much a machine that boots with `memory_mib` can grow to be of at most `max_memory_mib`.

@@ -108,6 +108,9 @@ Result<void> take_devices(HostParts& parts, const MonitorRoot& root) {
     // For taps, which libvirt makes; a kernel without it has no network to offer.
     if (exists("/dev/net/tun"))
         RUNVM_TRY(take(parts, "/dev/net/tun", "/dev/net/tun", Access::readwrite));
+    // libvirt opens it for the machine's NICs.
+    if (exists("/dev/vhost-net"))
+        RUNVM_TRY(take(parts, "/dev/vhost-net", "/dev/vhost-net", Access::readwrite));
     if (root.use_vsock)
         RUNVM_TRY(take(parts, "/dev/vhost-vsock", "/dev/vhost-vsock", Access::readwrite));
     if (root.use_kvm) {

@@ -62,6 +62,11 @@ public:
             return {};
         });
     }
+    Result<std::unique_ptr<sandbox::HostNetwork>> open_network(os::Fd) override {
+        return Error(ErrorKind::unsupported, "it has none");
+    }
+    kj::Promise<Result<void>> plug_nic(const vm::Nic&) override { return in_a_while(); }
+    kj::Promise<Result<void>> unplug_nic(const vm::Nic&) override { return in_a_while(); }
     Result<void> attach_share(sandbox::ShareRequest) override { return {}; }
     Result<void> make_share_readonly(const std::string&, const std::string&) override { return {}; }
     void detach_shares(const std::string&) override {}

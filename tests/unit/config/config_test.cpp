@@ -57,6 +57,9 @@ agent_timeout_ms = 3_600_000
 uri = "qemu:///embed"
 [channel]
 type = "vsock"
+[network]
+model = "none"
+
 [shared_fs]
 daemon = "/virtiofsd"
 options = ["cache=none", "xattr"]
@@ -87,6 +90,7 @@ allowed = ["hypervisor.vcpus", "channel.type"]
     EXPECT_EQ(config->hypervisor.agent_timeout_ms, 3'600'000U);
     EXPECT_EQ(config->libvirt.uri, "qemu:///embed");
     EXPECT_EQ(config->channel.type, "vsock");
+    EXPECT_EQ(config->network.model, "none");
     EXPECT_EQ(config->shared_fs.daemon, "/virtiofsd");
     EXPECT_EQ(config->shared_fs.options, (std::vector<std::string>{"cache=none", "xattr"}));
     EXPECT_EQ(config->paths.cache, "/c");
@@ -106,11 +110,12 @@ allowed = ["hypervisor.vcpus", "channel.type"]
 // the number of keys below.
 TEST(ConfigTest, TheTableHasEveryField) {
     Config config;
-    auto& [hypervisor, libvirt, channel, shared_fs, paths, store, logging, annotations] = config;
+    auto& [hypervisor, libvirt, channel, network, shared_fs, paths, store, logging, annotations] = config;
     auto& [accelerator, machine, emulator, kernel, image, kernel_command_line, vcpus, max_vcpus, memory_mib,
            max_memory_mib, memory_step_mib, boot_timeout_ms, agent_timeout_ms] = hypervisor;
     auto& [uri] = libvirt;
     auto& [channel_type] = channel;
+    auto& [model] = network;
     auto& [daemon, options] = shared_fs;
     auto& [cache, run] = paths;
     auto& [store_type] = store;
@@ -131,6 +136,7 @@ TEST(ConfigTest, TheTableHasEveryField) {
                                     &agent_timeout_ms,
                                     &uri,
                                     &channel_type,
+                                    &model,
                                     &daemon,
                                     &options,
                                     &cache,
@@ -162,7 +168,7 @@ TEST(ConfigTest, RefusesUnknownKeys) {
               "config.toml:3: unknown key logging.levels; allowed here: level");
     EXPECT_EQ(error_of("vcpus = 1\n"),
               "config.toml:1: unknown key vcpus; allowed here: hypervisor, libvirt, channel, "
-              "shared_fs, paths, store, logging, annotations");
+              "network, shared_fs, paths, store, logging, annotations");
     EXPECT_THAT(error_of("[hypervisors]\n"), StartsWith("config.toml:1: unknown key hypervisors;"));
     EXPECT_THAT(error_of("[hypervisor.vcpus]\nx = 1\n"),
                 HasSubstr("hypervisor.vcpus: found a table, allowed: an integer"));

@@ -56,6 +56,8 @@ public:
     Result<void> unplug_disk(const std::string& serial) override {
         return record(("unplug " + serial).c_str());
     }
+    Result<void> plug_nic(const vm::Nic& nic) override { return record(("plug " + nic.tap).c_str()); }
+    Result<void> unplug_nic(const vm::Nic& nic) override { return record(("unplug " + nic.tap).c_str()); }
     Result<void> destroy() override {
         RUNVM_TRY(record("destroy"));
         end("the machine was ended");

@@ -2,6 +2,8 @@
 // A machine and an agent without a VM: the agent is a server in this process, scripted by the test; the
 // stream port is a socket pair with a second relay at the guest's end.
 
+#include "fake_network.h"
+
 #include "channel/port.h"
 #include "channel/relay.h"
 #include "channel/rpc_error.h"
@@ -94,6 +96,12 @@ public:
         auto params = context.getParams();
         return play("grow", kj::str(params.getVcpus(), " +", params.getMemoryMib()), context);
     }
+    kj::Promise<void> setNetwork(SetNetworkContext context) override {
+        std::string names;
+        for (auto link : context.getParams().getNetwork().getLinks())
+            names += (names.empty() ? "" : " ") + std::string(link.getName().cStr());
+        return play("setNetwork", names, context);
+    }
     kj::Promise<void> processes(ProcessesContext context) override {
         auto list = context.getResults().initProcesses(script_.processes);
         for (auto process : list)
@@ -171,6 +179,8 @@ public:
     std::optional<Error> suspend_error;
     std::optional<Error> resume_error;
     std::optional<Error> resize_error;
+    std::optional<Error> nic_error;
+    std::shared_ptr<MadeUpNamespace> space = std::make_shared<MadeUpNamespace>();
     bool never_boots = false;
     kj::Promise<void> booted = kj::READY_NOW; ///< the boot waits for it
     std::vector<std::string> calls;
@@ -207,6 +217,14 @@ public:
         return done("resize " + std::to_string(vcpus) + " +" + std::to_string(growth_mib));
     }
     kj::Promise<Result<void>> destroy() override { return done("destroy"); }
+    Result<std::unique_ptr<HostNetwork>> open_network(os::Fd) override {
+        std::unique_ptr<HostNetwork> opened = std::make_unique<FakeNetwork>(space);
+        return opened;
+    }
+    kj::Promise<Result<void>> plug_nic(const vm::Nic& nic) override {
+        return nic_error ? Result<void>(*nic_error) : done("plug " + nic.tap);
+    }
+    kj::Promise<Result<void>> unplug_nic(const vm::Nic& nic) override { return done("unplug " + nic.tap); }
     Result<void> attach_share(ShareRequest request) override {
         if (share_error)
             return *share_error;

@@ -26,9 +26,8 @@ MachineSpec emulated() {
     return spec;
 }
 
-void expect_golden(const MachineSpec& spec, const std::string& name) {
+void expect_golden_text(const std::string& xml, const std::string& name) {
     std::string path = std::string(RUNVM_SOURCE_DIR) + "/tests/unit/vm/golden/" + name + ".xml";
-    std::string xml = domain_xml(spec);
     if (std::getenv("RUNVM_UPDATE_GOLDEN") != nullptr) {
         ASSERT_TRUE(os::write_file_atomically(path, xml, 0644, false).ok());
         return;
@@ -38,11 +37,20 @@ void expect_golden(const MachineSpec& spec, const std::string& name) {
     EXPECT_EQ(*golden, xml);
 }
 
+void expect_golden(const MachineSpec& spec, const std::string& name) {
+    expect_golden_text(domain_xml(spec), name);
+}
+
 size_t count(const std::string& text, const std::string& part) {
     size_t found = 0;
     for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
         ++found;
     return found;
+}
+
+TEST(DomainXml, Nic) {
+    expect_golden_text(nic_xml({"rvtap7", "02:72:00:00:00:07"}), "nic");
+    EXPECT_EQ(nic_xml({"a'/><b c='", ""}).find("<b"), std::string::npos);
 }
 
 TEST(DomainXml, EmulatedMachine) {

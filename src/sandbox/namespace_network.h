@@ -1,0 +1,40 @@
+#pragma once
+
+#include "network/netlink.h"
+#include "os/fd.h"
+#include "sandbox/host_network.h"
+
+#include <kj/async-unix.h>
+
+#include <memory>
+
+namespace runvm::sandbox {
+
+/// A namespace's links, over netlink. It lives as long as this.
+class NamespaceNetwork final : public HostNetwork {
+public:
+    /// `serves_links`: false for a guest that is to have lo alone, whatever the namespace has.
+    static Result<std::unique_ptr<HostNetwork>> open(kj::UnixEventPort& event_port, os::Fd space,
+                                                     bool serves_links);
+
+    network::NamespaceId id() const override { return id_; }
+    Result<network::State> read() override;
+    kj::Promise<void> changed() override;
+    Result<void> connect(const network::Link& link, const std::string& tap) override;
+    void disconnect(const network::Link& link) override;
+
+    NamespaceNetwork(kj::UnixEventPort& event_port, network::Namespace space, network::NamespaceId id,
+                     network::Netlink netlink, os::Fd notices, bool serves_links);
+
+private:
+    bool take_notices();
+
+    network::Namespace space_;
+    network::NamespaceId id_;
+    network::Netlink netlink_;
+    os::Fd notices_;
+    bool serves_links_;
+    kj::UnixEventPort::FdObserver observer_; ///< of notices_, before which it goes
+};
+
+} // namespace runvm::sandbox

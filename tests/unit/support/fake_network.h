@@ -1,0 +1,61 @@
+#pragma once
+// A network namespace that a test makes up.
+
+#include "sandbox/host_network.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace runvm::sandbox {
+
+/// What is in it, shared by the test and the sandbox.
+struct MadeUpNamespace {
+    network::NamespaceId id{1, 4711};
+    network::State state;
+    std::optional<Error> read_error;
+    std::map<std::string, Error> connect_errors; ///< by the link's name
+    std::vector<std::string> calls;
+    kj::Own<kj::PromiseFulfiller<void>> waiting;
+
+    void set(network::State now) {
+        state = std::move(now);
+        if (auto waiter = std::exchange(waiting, nullptr); waiter.get() != nullptr)
+            waiter->fulfill();
+    }
+};
+
+class FakeNetwork final : public HostNetwork {
+public:
+    explicit FakeNetwork(std::shared_ptr<MadeUpNamespace> space) : id_(space->id), space_(std::move(space)) {}
+
+    network::NamespaceId id() const override { return id_; }
+    Result<network::State> read() override {
+        if (space_->read_error)
+            return *space_->read_error;
+        return space_->state;
+    }
+    kj::Promise<void> changed() override {
+        auto pair = kj::newPromiseAndFulfiller<void>();
+        space_->waiting = kj::mv(pair.fulfiller);
+        return kj::mv(pair.promise);
+    }
+    Result<void> connect(const network::Link& link, const std::string& tap) override {
+        if (auto error = space_->connect_errors.find(link.name); error != space_->connect_errors.end())
+            return error->second;
+        space_->calls.push_back("connect " + link.name + " " + tap);
+        return {};
+    }
+    void disconnect(const network::Link& link) override {
+        space_->calls.push_back("disconnect " + link.name);
+    }
+
+private:
+    network::NamespaceId id_;
+    std::shared_ptr<MadeUpNamespace> space_;
+};
+
+} // namespace runvm::sandbox

@@ -50,6 +50,7 @@ public:
             return answer(context);
         });
     }
+    kj::Promise<void> setNetwork(SetNetworkContext context) override { return answer(context); }
     kj::Promise<void> nextNameQueries(NextNameQueriesContext context) override {
         return unasked([this, context]() mutable {
             write_queries(context);

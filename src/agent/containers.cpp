@@ -164,6 +164,7 @@ kj::Promise<Result<pid_t>> Containers::launch(ContainerPtr container,
     // One that has ended already has done next to nothing with its mounts.
     if (auto mounts = os::open_file("/proc/" + std::to_string(launched->pid) + "/ns/mnt", O_RDONLY))
         container->mount_namespace = std::move(*mounts);
+    container->memory = std::move(launched->memory);
     container->channel = launched->channel;
     return await_ready(container->init, launched->channel)
         .then([this, container, description,

@@ -36,6 +36,7 @@ struct Container {
     std::optional<Cgroup> cgroup;
     ProcessPtr init;        ///< empty until it has been launched
     os::Fd mount_namespace; ///< keeps its mounts when its processes have ended: see SharedFolder::hold
+    std::vector<std::shared_ptr<SharedMemory::Hold>> memory;
     std::shared_ptr<SetupChannel> channel;
     std::map<std::string, ProcessPtr> execs;
     std::shared_ptr<OomWatch> oom_watch;                ///< once somebody has asked

@@ -90,7 +90,7 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     Launched launched;
     os::IdMappings id_mappings = id_mappings_of(container);
     RUNVM_ASSIGN(launched.stdio, make_process_stdio(container.getProcess(), id_mappings));
-    MountSources sources{SharedFolder::of_container(id), cgroup.path(), devices_of(id), namespaces};
+    MountSources sources{memory_, SharedFolder::of_container(id), cgroup.path(), devices_of(id), namespaces};
     RUNVM_ASSIGN(MountTrees trees, make_mount_trees(container, sources, id_mappings));
     RUNVM_ASSIGN(auto sockets, make_setup_sockets());
     RUNVM_ASSIGN(os::Spawned clone, clone_into_new(container, namespaces, cgroup.fd()));
@@ -106,6 +106,7 @@ Result<Launched> Launcher::launch_container(const std::string& id, protocol::Con
     launched.pid = clone.pid;
     launched.pidfd = std::move(clone.pidfd);
     launched.stdio.process_ends.clear();
+    launched.memory = std::move(trees.memory);
     launched.channel = std::make_shared<SetupChannel>(event_port_, std::move(sockets.first));
     if (id_mappings.empty())
         return launched;

@@ -3,6 +3,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/setup_channel.h"
+#include "agent/shared_memory.h"
 #include "agent/stdio.h"
 #include "agent/syscalls.h"
 #include "core/result.h"
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace runvm::agent {
 
@@ -23,7 +25,8 @@ struct Launched {
     pid_t pid = 0;
     os::Fd pidfd;
     std::shared_ptr<SetupChannel> channel;
-    Stdio stdio; ///< without the process's ends
+    Stdio stdio;                                             ///< without the process's ends
+    std::vector<std::shared_ptr<SharedMemory::Hold>> memory; ///< a container's
 };
 
 /// How an exec joins its container.
@@ -65,6 +68,7 @@ private:
 
     kj::UnixEventPort& event_port_;
     os::Fd own_pid_namespace_;
+    SharedMemory memory_;
 };
 
 } // namespace runvm::agent

@@ -18,10 +18,16 @@ Result<os::Fd> clone_share(const MountSources& sources, const std::string& share
     return os::clone_tree(sources.shares + "/" + share, false);
 }
 
-Result<os::Fd> make_mount_tree(protocol::Mount::Reader mount, const MountSources& sources) {
+Result<os::Fd> make_mount_tree(protocol::Mount::Reader mount, const MountSources& sources,
+                               MountTrees& trees) {
     std::string type = mount.getType().cStr();
     if (mount.hasShare() && mount.getShare().size() > 0)
         return clone_share(sources, mount.getShare().cStr());
+    if (mount.getMemory().size() > 0) {
+        RUNVM_ASSIGN(auto held, sources.memory.hold(mount.getMemory().cStr(), mount.getData().cStr()));
+        trees.memory.push_back(held);
+        return held->clone();
+    }
     if ((mount.getFlags() & MS_REMOUNT) != 0)
         return os::Fd();
     // A container never sees more than its own cgroup: with a cgroup namespace a new mount shows just that,
@@ -53,7 +59,7 @@ Result<MountTrees> make_mount_trees(protocol::Container::Reader container, const
         trees.root,
         clone_share(sources, container.getRootfsShare().cStr()).context("mount the root filesystem"));
     for (auto mount : container.getMounts()) {
-        RUNVM_ASSIGN(os::Fd tree, make_mount_tree(mount, sources)
+        RUNVM_ASSIGN(os::Fd tree, make_mount_tree(mount, sources, trees)
                                       .context(std::string("mount ") + mount.getType().cStr() + " on " +
                                                mount.getDestination().cStr()));
         trees.mounts.push_back(std::move(tree));

@@ -140,7 +140,7 @@ Result<void> Mounts::add(protocol::Mount::Reader mount, os::Fd prepared) {
     std::string destination = mount.getDestination().cStr();
     std::string type = mount.getType().cStr();
     auto mounted = [&]() -> Result<void> {
-        if (mount.hasShare() && mount.getShare().size() > 0)
+        if (mount.getShare().size() > 0 || mount.getMemory().size() > 0)
             return add_share(mount, prepared.get());
         if ((mount.getFlags() & MS_REMOUNT) != 0)
             return change_existing(mount);

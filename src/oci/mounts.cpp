@@ -3,6 +3,7 @@
 #include "oci/devices.h"
 #include "oci/id_mappings.h"
 #include "oci/mount_options.h"
+#include "oci/shared_memory.h"
 #include "oci/submounts.h"
 #include "os/file.h"
 
@@ -139,6 +140,13 @@ void read_mount(const Value& mount, const std::string& bundle, const std::string
         mount["options"].fail("bind mounts cannot have any filesystem-specific options applied: " +
                               options.data);
     built.setType("bind");
+    if (auto memory = destination == "/dev/shm" && id_mappings.empty()
+                          ? shared_memory_at(clean_path(bundle, mount["source"].text()))
+                          : std::nullopt) {
+        built.setMemory(memory->key);
+        built.setData(memory->options);
+        return;
+    }
     built.setShare(add_share(mount["source"], options, bundle, share_name, plan).c_str());
     built.setIsFile(plan.shares.back().is_file);
     plan.shares.back().destination = mount["destination"].text();

@@ -112,6 +112,8 @@ struct Mount {
   isFile @11 :Bool;            # a bind of something that is not a folder: the mount point is made as a file
   submounts @12 :List(Text);   # a bind: paths below it where the source has mounts of its own, which get none of
                                # `flags` (rbind,ro leaves them writable). Only needed where that matters
+  memory @13 :Text;            # a bind without a share: a tmpfs of the guest with the options `data`, which is the same for
+                               # all containers that name it so: [0-9:], at most 32
 }
 
 struct Device {

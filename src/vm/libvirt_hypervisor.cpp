@@ -167,6 +167,7 @@ private:
     void on_lifecycle(int event);
     static void connection_lost(virConnectPtr connection, int reason, void* self);
     Result<void> destroy_by_name(virConnectPtr connection);
+    Result<void> attach_device(const std::string& xml, const std::string& step);
     Result<void> destroy_by_libvirtd();
     Result<void> destroy_over_new_connection();
     void set_reason(const char* reason);
@@ -343,12 +344,21 @@ Result<void> LibvirtHypervisor::resize(uint32_t vcpus, uint64_t growth_mib) {
     return {};
 }
 
-Result<void> LibvirtHypervisor::plug_disk(const DiskSpec& disk) {
+Result<void> LibvirtHypervisor::attach_device(const std::string& xml, const std::string& step) {
     if (domain_ == nullptr)
         return Error(ErrorKind::wrong_state, "the machine has not been started");
-    if (virDomainAttachDeviceFlags(domain_, disk_xml(disk).c_str(), VIR_DOMAIN_DEVICE_MODIFY_LIVE) != 0)
-        return libvirt_error("plug a disk into the machine");
-    return {};
+    if (virDomainAttachDeviceFlags(domain_, xml.c_str(), VIR_DOMAIN_DEVICE_MODIFY_LIVE) == 0)
+        return {};
+    Error error = libvirt_error(step);
+    if (error.to_string().find("No more available PCI slots") == std::string::npos)
+        return error;
+    return Error(ErrorKind::unavailable, step + ": it has no slot left of " +
+                                             std::to_string(spec_.spare_root_ports) +
+                                             " (hypervisor.hotplug_slots)");
+}
+
+Result<void> LibvirtHypervisor::plug_disk(const DiskSpec& disk) {
+    return attach_device(disk_xml(disk), "plug a disk into the machine");
 }
 
 Result<void> LibvirtHypervisor::unplug_disk(const std::string& serial) {
@@ -360,11 +370,7 @@ Result<void> LibvirtHypervisor::unplug_disk(const std::string& serial) {
 }
 
 Result<void> LibvirtHypervisor::plug_nic(const Nic& nic) {
-    if (domain_ == nullptr)
-        return Error(ErrorKind::wrong_state, "the machine has not been started");
-    if (virDomainAttachDeviceFlags(domain_, nic_xml(nic).c_str(), VIR_DOMAIN_AFFECT_LIVE) != 0)
-        return libvirt_error("plug a NIC into the machine");
-    return {};
+    return attach_device(nic_xml(nic), "plug a NIC into the machine");
 }
 
 Result<void> LibvirtHypervisor::unplug_nic(const Nic& nic) {

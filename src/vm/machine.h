@@ -24,7 +24,7 @@ struct MachineSpec {
     uint32_t max_vcpus = 1;          ///< what it can grow to; less than `vcpus` says nothing
     uint64_t memory_mib = 2048;
     uint64_t max_memory_mib = 0;
-    uint32_t spare_root_ports = 4;    ///< free slots for hotplug
+    uint32_t spare_root_ports = 8;    ///< free slots for hotplug; at most 64
     std::string console_socket_path;  ///< QEMU connects to it: we listen
     std::string control_socket_path;  ///< virtio-serial port org.runvm.control.0; we listen, empty with vsock
     std::string streams_socket_path;  ///< virtio-serial port org.runvm.streams.0
@@ -36,8 +36,8 @@ struct MachineSpec {
 
 /// A network card that is plugged into a running machine.
 struct Nic {
-    std::string tap; ///< its name on the host
-    std::string mac; ///< "02:00:00:00:00:01": how the guest finds it, until it sets another one
+    std::string tap;           ///< its name on the host
+    std::string mac;           ///< "02:00:00:00:00:01": how the guest finds it, until it sets another one
     bool tap_is_there = false; ///< and stays when the NIC goes; otherwise it is made with it
 };
 

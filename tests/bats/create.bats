@@ -97,7 +97,7 @@ load lib/common
     bundle no-such-program
     capture runtime create --bundle "$BUNDLE" "$ID"
     assert_status 1
-    assert_stderr_contains 'unable to start container process: exec: "no-such-program": executable file not found in $PATH'
+    assert_stderr_contains 'unable to start container process: exec: \"no-such-program\": executable file not found in $PATH'
     assert_gone "$ID"
 }
 

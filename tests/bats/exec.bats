@@ -166,7 +166,7 @@ setup_file() {
 @test "exec: what the user's command did wrong" {
     capture runtime exec "$SHARED" no-such-program
     assert_status 255
-    assert_stderr_contains 'unable to start container process: exec: "no-such-program": executable file not found in $PATH'
+    assert_stderr_contains 'unable to start container process: exec: \"no-such-program\": executable file not found in $PATH'
     capture runtime exec "$SHARED" /no/such/program
     assert_status 255
     assert_stderr_contains 'no such file or directory'

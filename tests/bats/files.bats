@@ -74,6 +74,23 @@ inside() { runtime exec "$SHARED" sh -c "$1"; }
     assert_stdout $'tmpfs 4096 512\nNo space\n2097152'
 }
 
+# As Podman, and CRIs for a pod: a tmpfs of the host's, made for it.
+@test "files: /dev/shm is the guest's memory, too, when an engine binds a tmpfs there" {
+    bundle sh -c 'stat -f -c "%T %S %b" /dev/shm; stat -c "%a %u %g" /dev/shm; echo text >/dev/shm/file; cat /dev/shm/file'
+    mkdir "$BUNDLE/shm"
+    mount -t tmpfs -o mode=1770,gid=7,size=3m shm "$BUNDLE/shm"
+    edit '(.mounts[] | select(.destination == "/dev/shm")) |= {destination, type: "bind", source: "shm", options: ["rbind", "rprivate"]}'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout $'tmpfs 4096 768\n1770 0 7\ntext'
+    assert_equal "$(ls "$BUNDLE/shm")" ""
+    # What it holds is somebody's: it is shared as any other folder.
+    echo theirs >"$BUNDLE/shm/file"
+    edit '.process.args = ["cat", "/dev/shm/file"]'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    umount "$BUNDLE/shm"
+    assert_stdout theirs
+}
+
 # watch_inside FILE...: a process of the container that watches them; what it hears is in WATCHED, a line an event
 # (tests/programs/watch.c).
 watch_inside() {

@@ -286,6 +286,18 @@ EOF
     assert_success
 }
 
+@test "network: more links than hypervisor.hotplug_slots are refused with a sentence" {
+    printf '[hypervisor]\nhotplug_slots = 1\n' >"$FILE_DIR/slots.toml"
+    new_namespace
+    add_link "$SPACE" eth0 38
+    add_link "$SPACE" eth1 39
+    bundle true
+    join "$SPACE"
+    capture runtime --config "$FILE_DIR/slots.toml" run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_status 1
+    assert_stderr_contains "link eth1: plug a NIC into the machine: it has no slot left of 1 (hypervisor.hotplug_slots)"
+}
+
 @test "network: sysctls of a link find it" {
     new_namespace
     add_link "$SPACE" eth0 37

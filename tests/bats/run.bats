@@ -94,7 +94,7 @@ load lib/common
     bundle no-such-program
     capture runtime run --bundle "$BUNDLE" "$ID"
     assert_status 1
-    assert_stderr_contains 'unable to start container process: exec: "no-such-program": executable file not found in $PATH'
+    assert_stderr_contains 'unable to start container process: exec: \"no-such-program\": executable file not found in $PATH'
     assert_gone "$ID"
     [[ ! -e $ROOT/$ID ]]
 }

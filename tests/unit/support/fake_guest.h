@@ -36,8 +36,11 @@ struct AgentScript {
     size_t process_name_bytes = 0;
     std::vector<std::string> cgroup_files; ///< of its answer
     uint64_t oom_kills = 0;
-    std::vector<std::string> name_queries; ///< what it asks, once
-    bool obeys_signals = false;            ///< every signal ends its process
+    std::vector<std::string> name_queries;         ///< what it asks, once
+    bool obeys_signals = false;                    ///< every signal ends its process
+    std::map<uint32_t, std::string> added_watches; ///< what it tells of, once
+    std::vector<uint32_t> removed_watches;         ///< with them
+    std::map<std::string, std::string> disks;      ///< by device, of the container that was made last
 
     void exit(const std::string& process) { waiting.at(process)->fulfill(); }
 };
@@ -49,6 +52,8 @@ public:
     kj::Promise<void> createContainer(CreateContainerContext context) override {
         auto params = context.getParams();
         remember_stream(std::string(params.getId().cStr()) + "/", params.getContainer().getProcess());
+        for (auto device : params.getContainer().getDevices())
+            script_.disks[device.getPath()] = device.getSerial();
         return play("createContainer", params.getId(), context);
     }
     kj::Promise<void> startContainer(StartContainerContext context) override {
@@ -102,6 +107,30 @@ public:
         for (auto link : context.getParams().getNetwork().getLinks())
             names += (names.empty() ? "" : " ") + std::string(link.getName().cStr());
         return play("setNetwork", names, context);
+    }
+    kj::Promise<void> awaitFileWatches(AwaitFileWatchesContext context) override {
+        if (script_.added_watches.empty() && script_.removed_watches.empty())
+            return kj::NEVER_DONE;
+        auto added = context.getResults().initAdded(static_cast<unsigned>(script_.added_watches.size()));
+        unsigned i = 0;
+        for (const auto& [id, path] : std::exchange(script_.added_watches, {})) {
+            added[i].setId(id);
+            added[i++].setPath(kj::StringPtr(path.c_str(), path.size()).asBytes());
+        }
+        auto gone = std::exchange(script_.removed_watches, {});
+        auto removed = context.getResults().initRemoved(static_cast<unsigned>(gone.size()));
+        for (i = 0; i < gone.size(); ++i)
+            removed.set(i, gone[i]);
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> tellFileEvents(TellFileEventsContext context) override {
+        for (auto event : context.getParams().getEvents()) {
+            auto name = event.getName().asChars();
+            script_.calls.push_back("event " + std::to_string(event.getWatch()) + " " +
+                                    std::to_string(event.getMask()) + " " +
+                                    std::string(name.begin(), name.size()));
+        }
+        return play("tellFileEvents", std::to_string(context.getParams().getEvents().size()), context);
     }
     kj::Promise<void> nextNameQueries(NextNameQueriesContext context) override {
         if (script_.name_queries.empty())
@@ -195,10 +224,13 @@ public:
     std::optional<Error> resume_error;
     std::optional<Error> resize_error;
     std::optional<Error> nic_error;
+    std::optional<Error> disk_error;
+    std::optional<Error> watch_error;
     std::shared_ptr<MadeUpNamespace> space = std::make_shared<MadeUpNamespace>();
     bool never_boots = false;
     kj::Promise<void> booted = kj::READY_NOW; ///< the boot waits for it
     std::vector<std::string> calls;
+    kj::Own<kj::PromiseFulfiller<std::vector<vm::FileEvent>>> file_events; ///< what the host does next
     std::unique_ptr<channel::StreamRelay> guest_relay; ///< the guest's end of the stream port
 
     void die(const std::string& reason) { on_death_(reason); }
@@ -253,17 +285,22 @@ public:
     }
     void detach_shares(const std::string& container) override { calls.push_back("detach " + container); }
     kj::Promise<Result<void>> plug_disk(DiskRequest request) override {
-        return done("plug " + request.serial + (request.readonly ? " readonly" : ""));
+        return disk_error ? Result<void>(*disk_error)
+                          : done("plug " + request.serial + (request.readonly ? " readonly" : ""));
     }
     kj::Promise<Result<void>> unplug_disk(const std::string& serial) override {
         return done("unplug " + serial);
     }
     Result<void> watch_file(uint32_t id, const std::string& path) override {
         calls.push_back("watch " + std::to_string(id) + " " + path);
-        return {};
+        return watch_error ? Result<void>(*watch_error) : Result<void>();
     }
     void unwatch_file(uint32_t id) override { calls.push_back("unwatch " + std::to_string(id)); }
-    kj::Promise<std::vector<vm::FileEvent>> next_file_events() override { return kj::NEVER_DONE; }
+    kj::Promise<std::vector<vm::FileEvent>> next_file_events() override {
+        auto pair = kj::newPromiseAndFulfiller<std::vector<vm::FileEvent>>();
+        file_events = kj::mv(pair.fulfiller);
+        return kj::mv(pair.promise);
+    }
     std::string console_tail() const override { return "the console"; }
     pid_t qemu_pid() const override { return 11; }
     pid_t virtiofsd_pid() const override { return 12; }

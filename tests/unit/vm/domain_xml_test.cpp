@@ -1,6 +1,7 @@
 // Golden files: golden/*.xml. RUNVM_UPDATE_GOLDEN=1 writes them anew; then read the difference.
 
 #include "os/file.h"
+#include "vm/disk.h"
 #include "vm/machine.h"
 
 #include <gtest/gtest.h>
@@ -46,6 +47,11 @@ size_t count(const std::string& text, const std::string& part) {
     for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
         ++found;
     return found;
+}
+
+TEST(DomainXml, Disk) {
+    expect_golden_text(disk_xml({"runvm-1", "/dev/disk-runvm-1", 1, false}), "disk");
+    expect_golden_text(disk_xml({"runvm-2", "/dev/disk-runvm-2", 28, true}), "disk-readonly");
 }
 
 TEST(DomainXml, Nic) {

@@ -1,8 +1,13 @@
 #include "agent/network.h"
 
 #include "agent/boot.h"
+#include "agent/cgroup.h"
+#include "agent/name_redirect.h"
 #include "network/change.h"
 #include "network/message.h"
+#include "os/file.h"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <utility>
@@ -61,9 +66,21 @@ kj::Promise<Result<void>> Network::set_when_plugged(network::State wanted, kj::T
         return Result<void>(std::move(former).error());
     numbers->merge(*former);
     auto changed = network::change(*netlink_, *numbers, present_, wanted);
-    if (changed)
-        present_ = std::move(wanted);
-    return kj::mv(changed);
+    if (!changed)
+        return kj::mv(changed);
+    present_ = std::move(wanted);
+    return present_.has_resolver ? relay_names() : Result<void>();
+}
+
+// For good: where there is no resolver any more, there is no answer.
+Result<void> Network::relay_names() {
+    if (relays_names_)
+        return {};
+    RUNVM_ASSIGN(uint16_t port, names_.listen());
+    RUNVM_ASSIGN(os::Fd containers, os::open_file(Cgroup::parent, O_RDONLY | O_DIRECTORY));
+    RUNVM_TRY(redirect_names(containers.get(), port));
+    relays_names_ = true;
+    return {};
 }
 
 } // namespace runvm::agent

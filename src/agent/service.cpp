@@ -226,6 +226,25 @@ kj::Promise<void> AgentService::setNetwork(SetNetworkContext context) {
         .then([context](Result<void> result) mutable { answer_error(context, result); });
 }
 
+kj::Promise<void> AgentService::nextNameQueries(NextNameQueriesContext context) {
+    allow_cancellation(context);
+    return names_.next().then([context](std::vector<NameRelay::Query> queries) mutable {
+        auto list = context.getResults().initQueries(static_cast<unsigned>(queries.size()));
+        for (unsigned i = 0; i < list.size(); ++i) {
+            list[i].setId(queries[i].id);
+            list[i].setOverTcp(queries[i].over_tcp);
+            list[i].setMessage(
+                kj::StringPtr(queries[i].message.c_str(), queries[i].message.size()).asBytes());
+        }
+    });
+}
+
+kj::Promise<void> AgentService::answerNameQuery(AnswerNameQueryContext context) {
+    auto message = context.getParams().getMessage().asChars();
+    names_.answer(context.getParams().getId(), std::string(message.begin(), message.size()));
+    return kj::READY_NOW;
+}
+
 kj::Promise<void> AgentService::awaitOomKill(AwaitOomKillContext context) {
     auto params = context.getParams();
     allow_cancellation(context);

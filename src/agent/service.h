@@ -7,6 +7,7 @@
 #include "agent/disks.h"
 #include "agent/file_watches.h"
 #include "agent/growth.h"
+#include "agent/name_relay.h"
 #include "agent/network.h"
 #include "protocol/agent.capnp.h"
 
@@ -24,6 +25,7 @@ struct GuestParts {
     FileWatches& file_watches;
     Disks& disks;
     Network& network;
+    NameRelay& names;
     uint64_t boot_ns; ///< CLOCK_BOOTTIME when the agent was ready
 };
 
@@ -35,8 +37,8 @@ class AgentService final : public protocol::Agent::Server {
 public:
     AgentService(const GuestParts& guest, kj::Timer& timer)
         : containers_(guest.containers), growth_(guest.growth), cached_inodes_(guest.cached_inodes),
-          file_watches_(guest.file_watches), disks_(guest.disks), network_(guest.network), timer_(timer),
-          boot_ns_(guest.boot_ns) {}
+          file_watches_(guest.file_watches), disks_(guest.disks), network_(guest.network),
+          names_(guest.names), timer_(timer), boot_ns_(guest.boot_ns) {}
 
 protected:
     kj::Promise<void> hello(HelloContext context) override;
@@ -60,6 +62,8 @@ protected:
     kj::Promise<void> awaitFileWatches(AwaitFileWatchesContext context) override;
     kj::Promise<void> tellFileEvents(TellFileEventsContext context) override;
     kj::Promise<void> setNetwork(SetNetworkContext context) override;
+    kj::Promise<void> nextNameQueries(NextNameQueriesContext context) override;
+    kj::Promise<void> answerNameQuery(AnswerNameQueryContext context) override;
 
 private:
     Containers& containers_;
@@ -68,6 +72,7 @@ private:
     FileWatches& file_watches_;
     Disks& disks_;
     Network& network_;
+    NameRelay& names_;
     kj::Timer& timer_;
     uint64_t boot_ns_;
 };

@@ -69,13 +69,14 @@ Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
         event_port, whole_number<uint64_t>(guest.kernel_options[shared_inodes_option]).value_or(0));
     FileWatches file_watches(event_port, guest.initial_root.get());
     Disks disks(event_port.getTimer(), guest.initial_root.get());
-    Network network(event_port.getTimer(), guest.initial_root.get());
+    NameRelay names(event_port);
+    Network network(event_port.getTimer(), guest.initial_root.get(), names);
     Growth growth(event_port.getTimer(), guest.initial_root.get(), [&] {
         cached_inodes.cover_cpus();
         file_watches.cover_cpus();
     });
     Sessions sessions(event_port, *ports,
-                      {containers, growth, cached_inodes, file_watches, disks, network, ready_ns});
+                      {containers, growth, cached_inodes, file_watches, disks, network, names, ready_ns});
     reaper.run().exclusiveJoin(sessions.run()).wait(wait_scope);
     return Error(ErrorKind::internal, "the event loop has ended");
 }

@@ -15,7 +15,7 @@ struct LinkDetails {
 
 /// What the namespace of `netlink` has: all its links, and what engines configure on them. Addresses and
 /// routes that come from router advertisements are left out: who stands in for the link hears these, too.
-/// `has_resolver` is left false.
+/// `has_resolver` is left false: see resolver.h.
 struct Reading {
     std::vector<LinkDetails> links;
     State state; ///< of all these links

@@ -98,11 +98,10 @@ void read_devices(const Value& devices, bool allow_all, protocol::Container::Bui
         std::string type = device["type"].text();
         char letter = type == "u" ? 'c' : type.empty() ? '\0' : type[0];
         bool is_node = letter == 'c' || letter == 'b';
-        if (letter == 'b' && !allow_all &&
-            is_host_disk(device["major"].integer(0, INT64_MAX), device["minor"].integer(0, INT64_MAX))) {
-            kept.push_back(device);
-        } else if (!is_node || is_guest_device(letter, device["major"].integer(0, INT64_MAX),
-                                               device["minor"].integer(0, INT64_MAX))) {
+        int64_t major = is_node ? device["major"].integer(0, INT64_MAX) : 0;
+        int64_t minor = is_node ? device["minor"].integer(0, INT64_MAX) : 0;
+        bool is_plugged = letter == 'b' && !allow_all && is_host_disk(major, minor);
+        if (!is_node || is_plugged || is_guest_device(letter, major, minor)) {
             kept.push_back(device);
         } else if (allow_all) {
             device.note(device["path"].text() + " is a device of the host and is left out");

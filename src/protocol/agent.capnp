@@ -88,10 +88,18 @@ interface Agent {
   setNetwork @20 (network :Common.Network, limitMs :UInt32) -> (error :Common.Error);
   # The guest's network is to be like this: only what differs from the call before is changed, so that what a container
   # has configured itself stays. Waits for NICs that are being plugged; timeout after limitMs. Returns when it is so.
+
+  nextNameQueries @21 () -> (error :Common.Error, queries :List(NameQuery));
+  # Returns when processes have asked for names at 127.0.0.11 (setNetwork with hasResolver), with at least one query and at most
+  # maxNameQueries.
+
+  answerNameQuery @22 (id :UInt32, message :Data) -> (error :Common.Error);
+  # The resolver's answer; empty: there is none. One that comes too late is dropped.
 }
 
 const maxFileWatches :UInt32 = 8192;
 const maxFileEvents :UInt32 = 256; # in a call
+const maxNameQueries :UInt32 = 16; # in an answer
 
 struct FileWatch {
   id @0 :UInt32;               # of a session, never used again
@@ -102,4 +110,10 @@ struct FileEvent {
   watch @0 :UInt32;
   mask @1 :UInt32;             # IN_* bits of inotify(7), one kind of event, perhaps with IN_ISDIR
   name @2 :Data;               # the entry of a watched folder that it is about; empty: the watched file itself
+}
+
+struct NameQuery {
+  id @0 :UInt32;
+  overTcp @1 :Bool;            # how it was asked, and is to be asked on the host: an answer over UDP may be cut short
+  message @2 :Data;            # RFC 1035, without the length that goes before it over TCP; 64 KiB at most
 }

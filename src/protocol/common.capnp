@@ -251,7 +251,7 @@ struct Network {
   addresses @1 :List(Address);
   routes @2 :List(Route);        # of the main table
   neighbours @3 :List(Neighbour); # permanent ones
-  hasResolver @4 :Bool;          # names are answered at 127.0.0.11: by Agent.nextNameQuery
+  hasResolver @4 :Bool;          # names are answered at 127.0.0.11: by Agent.nextNameQueries
 
   struct Link {
     index @0 :UInt32;            # the host's, by which the rest refers to it; the guest's NIC is the one whose

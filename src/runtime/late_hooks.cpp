@@ -4,6 +4,7 @@ namespace runvm::runtime {
 
 Result<void> start_in_guest(Context& context, MonitorConnection& connection, const std::string& id,
                             const oci::Hooks& hooks) {
+    context.trace("start: asks the guest");
     uint32_t hooks_ms = oci::longest_ms(hooks.start_container);
     auto request = connection.sandbox().startContainerRequest();
     request.setId(id);

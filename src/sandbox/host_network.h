@@ -25,6 +25,8 @@ public:
     virtual Result<void> connect(const network::Link& link, const std::string& tap) = 0;
     /// Undoes it; nothing happens if the link is gone.
     virtual void disconnect(const network::Link& link) = 0;
+    /// Asks the resolver of the namespace; `message` is as RFC 1035 has it.
+    virtual kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) = 0;
 };
 
 } // namespace runvm::sandbox

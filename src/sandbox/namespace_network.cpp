@@ -1,7 +1,9 @@
 #include "sandbox/namespace_network.h"
 
 #include "network/coupling.h"
+#include "network/resolver.h"
 #include "network/served.h"
+#include "sandbox/resolver_query.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -57,8 +59,8 @@ Result<std::unique_ptr<HostNetwork>> NamespaceNetwork::open(kj::UnixEventPort& e
 NamespaceNetwork::NamespaceNetwork(kj::UnixEventPort& event_port, network::Namespace space,
                                    network::NamespaceId id, network::Netlink netlink, os::Fd notices,
                                    bool serves_links)
-    : space_(std::move(space)), id_(id), netlink_(std::move(netlink)), notices_(std::move(notices)),
-      serves_links_(serves_links),
+    : event_port_(event_port), space_(std::move(space)), id_(id), netlink_(std::move(netlink)),
+      notices_(std::move(notices)), serves_links_(serves_links),
       observer_(event_port, notices_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ) {}
 
 Result<network::State> NamespaceNetwork::read() {
@@ -71,6 +73,11 @@ Result<network::State> NamespaceNetwork::read() {
         return Error(ErrorKind::unsupported, "the container's network namespace has " +
                                                  std::to_string(state.links.size()) + " links; at most " +
                                                  std::to_string(network::max_links) + " are possible");
+    if (serves_links_)
+        RUNVM_TRY(space_.run([&]() -> Result<void> {
+            RUNVM_ASSIGN(state.has_resolver, network::has_resolver());
+            return state.has_resolver ? network::use_own_ports() : Result<void>();
+        }));
     return state;
 }
 
@@ -105,6 +112,17 @@ Result<void> NamespaceNetwork::connect(const network::Link& link, const std::str
 
 void NamespaceNetwork::disconnect(const network::Link& link) {
     (void)network::uncouple(netlink_, link.index); // what stays is found by `delete`
+}
+
+kj::Promise<Result<std::string>> NamespaceNetwork::ask_resolver(std::string message, bool over_tcp) {
+    os::Fd socket;
+    auto connected = space_.run([&]() -> Result<void> {
+        RUNVM_ASSIGN(socket, network::connect_to_resolver(over_tcp));
+        return {};
+    });
+    if (!connected)
+        return Result<std::string>(std::move(connected).error());
+    return query_resolver(event_port_, std::move(socket), std::move(message), over_tcp);
 }
 
 } // namespace runvm::sandbox

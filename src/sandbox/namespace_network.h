@@ -22,6 +22,7 @@ public:
     kj::Promise<void> changed() override;
     Result<void> connect(const network::Link& link, const std::string& tap) override;
     void disconnect(const network::Link& link) override;
+    kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override;
 
     NamespaceNetwork(kj::UnixEventPort& event_port, network::Namespace space, network::NamespaceId id,
                      network::Netlink netlink, os::Fd notices, bool serves_links);
@@ -29,6 +30,7 @@ public:
 private:
     bool take_notices();
 
+    kj::UnixEventPort& event_port_;
     network::Namespace space_;
     network::NamespaceId id_;
     network::Netlink netlink_;

@@ -161,6 +161,12 @@ void Network::unplug_others(const network::State& wanted) {
         unplug(index);
 }
 
+kj::Promise<Result<std::string>> Network::ask_resolver(std::string message, bool over_tcp) {
+    if (!host_ || is_over_)
+        return Result<std::string>(Error(ErrorKind::unavailable, "there is no resolver"));
+    return host_->ask_resolver(std::move(message), over_tcp);
+}
+
 void Network::end() {
     is_over_ = true; // the links go back to their namespace, which may outlive us
     for (const auto& [index, nic] : nics_)

@@ -31,6 +31,8 @@ public:
     void follow();
     /// Resolves when the guest has what the namespace had when this was called.
     kj::Promise<Result<void>> settled();
+    /// As HostNetwork::ask_resolver, of the namespace that was chosen.
+    kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp);
     /// The machine is over: the links are let go.
     void end();
 

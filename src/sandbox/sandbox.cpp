@@ -27,6 +27,9 @@ Sandbox::Sandbox(kj::Timer& timer, Machine& machine, std::function<void(std::str
     : timer_(timer), machine_(machine), on_over_(std::move(on_over)),
       suspension_(machine, suspension_hooks()),
       network_(timer, machine, [this](const network::State& state) { return tell_of_network(state); }),
+      name_queries_([this](std::string message, bool over_tcp) {
+          return network_.ask_resolver(std::move(message), over_tcp);
+      }),
       tasks_(*this) {
     machine_.on_death([this](const std::string& reason) { machine_over(reason); });
 }
@@ -188,6 +191,7 @@ void Sandbox::machine_over(const std::string& reason) {
     set_state(State::STOPPED);
     suspension_.end();
     network_.end();
+    name_queries_.end();
     if (!failure_)
         failure_ = Error(ErrorKind::unavailable, "the sandbox is over: " + reason);
     // The promises that this may be called from belong to the guest: it goes in the next turn.

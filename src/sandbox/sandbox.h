@@ -12,6 +12,7 @@
 #include "sandbox/agent_call.h"
 #include "sandbox/copied.h"
 #include "sandbox/machine.h"
+#include "sandbox/name_queries.h"
 #include "sandbox/network.h"
 #include "sandbox/process.h"
 #include "sandbox/suspension.h"
@@ -231,6 +232,7 @@ private:
     Suspension suspension_;
     bool is_network_followed_ = false;
     Network network_;
+    NameQueries name_queries_;
     kj::TaskSet tasks_;
 };
 

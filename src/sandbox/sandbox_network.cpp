@@ -25,7 +25,12 @@ Promised<void> Sandbox::tell_of_network(const network::State& state) {
     auto request = guest_->agent.setNetworkRequest();
     network::write_state(state, request.initNetwork());
     request.setLimitMs(agent_timeout_ms_);
-    return tell_guest(agent_timeout_ms_ + answer_ms, "setNetwork", request);
+    return tell_guest(agent_timeout_ms_ + answer_ms, "setNetwork", request)
+        .then([this, has_resolver = state.has_resolver](Result<void>&& told) -> Result<void> {
+            if (told && has_resolver && guest_)
+                name_queries_.follow(guest_->agent);
+            return kj::mv(told);
+        });
 }
 
 } // namespace runvm::sandbox

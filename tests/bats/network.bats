@@ -28,7 +28,17 @@ teardown_file() {
     ip link del "$BRIDGE"
 }
 
+setup() {
+    ID=$PREFIX$BATS_TEST_NUMBER
+    RESOLVERS=()
+}
+
 teardown() {
+    local pid
+    for pid in "${RESOLVERS[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     remove_containers "$PREFIX$BATS_TEST_NUMBER" "$PREFIX$BATS_TEST_NUMBER-*"
     local name
     for name in $(ip netns list | awk '{print $1}'); do
@@ -66,6 +76,17 @@ answers() {
     local inside=()
     [[ -z ${2:-} ]] || inside=(ip netns exec "$2")
     "${inside[@]}" busybox ping -c 1 -W 5 "$1" >/dev/null
+}
+
+# begin_resolver SPACE ADDRESS [UPSTREAM]: a name server (tests/programs/resolver.c) at port 53; SPACE empty: on the host.
+begin_resolver() {
+    local inside=() program output
+    [[ -z $1 ]] || inside=(ip netns exec "$1")
+    program=$(program resolver -static)
+    output=$FILE_DIR/resolver.$BATS_TEST_NUMBER.${#RESOLVERS[@]}
+    "${inside[@]}" "$program" "$2" 53 ${3:+"$3"} >"$output" 2>&1 3>&- <&0 &
+    RESOLVERS+=($!)
+    wait_until 10 grep -q ready "$output"
 }
 
 has_taps() { ip -n "$1" -o link show 2>/dev/null | grep -q rvtap; }
@@ -227,6 +248,53 @@ EOF
     assert_success
     assert_stdout lo
     has_no_taps "$SPACE"
+}
+
+@test "network: names are asked at 127.0.0.11 where the namespace has a resolver, over UDP and TCP" {
+    new_namespace
+    begin_resolver "$SPACE" 127.0.0.11
+    # One question: the type A of "tcp.test".
+    # shellcheck disable=SC2016 # for the container's shell
+    bundle sh -c 'nslookup udp.test 127.0.0.11
+        printf "\0\032\022\064\001\0\0\001\0\0\0\0\0\0\003tcp\004test\0\0\001\0\001" | nc 127.0.0.11 53 |
+            hexdump -v -e "1/1 \"%02x\""'
+    join "$SPACE"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_stdout_contains 10.9.8.7
+    assert_stdout_contains 002a1234
+    assert_stdout_contains 0a090806
+}
+
+@test "network: names are answered to a container that has port 53 itself, and asks without connecting" {
+    new_namespace
+    begin_resolver "$SPACE" 127.0.0.11
+    cp "$(program resolver -static)" "$ROOTFS/bin/resolver"
+    bundle sh -c 'resolver 0.0.0.0 53 127.0.0.11 & sleep 1; nslookup name.test 127.0.0.1; nslookup other.test 127.0.0.11'
+    join "$SPACE"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_equal "$(grep -c 10.9.8.7 <<<"$STDOUT")" 2
+}
+
+@test "network: the resolver's own queries reach servers beyond the link" {
+    new_namespace
+    add_link "$SPACE" eth0 33
+    begin_resolver "" "$SUBNET.1"
+    begin_resolver "$SPACE" 127.0.0.11 "$SUBNET.1"
+    bundle sh -c "nslookup udp.test 127.0.0.11; ping -c 1 -W 5 $SUBNET.1"
+    join "$SPACE"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout_contains 10.9.8.7
+}
+
+@test "network: a resolver that comes with a link, while it runs, is asked" {
+    new_namespace
+    bundle sh -c "$FOREVER"
+    join "$SPACE"
+    run_until_ready "$ID"
+    begin_resolver "$SPACE" 127.0.0.11
+    add_link "$SPACE" eth0 34
+    wait_until 20 guest_has "$ID" 'nslookup name.test 127.0.0.11 | grep -q 10.9.8.7'
 }
 
 @test "network: the host's is refused before anything is touched" {

@@ -26,8 +26,9 @@ using Direction = protocol::StreamBinding::Direction;
 
 constexpr size_t most_memory = 16U << 20U;
 constexpr size_t most_streams = 40; // within the limit of descriptors
-// The longest that any call may take: a boot, then the agent's limit.
-constexpr auto longest_call = 100 * kj::SECONDS;
+// The longest that any call may take: a boot, then the agent's limit, for a start with the network before it,
+// which may have to wait for an earlier look at it.
+constexpr auto longest_call = 200 * kj::SECONDS;
 constexpr auto longest_goodbye = 20 * kj::SECONDS;
 
 class Host final : private kj::TaskSet::ErrorHandler {
@@ -48,6 +49,8 @@ public:
         config.setMemoryMib(256);
         config.setMaxMemoryMib(4096);
         require(static_cast<bool>(sandbox_.boot(config)), "the first boot is accepted");
+        if (choices_.ConsumeBool())
+            require(static_cast<bool>(sandbox_.set_network(os::Fd())), "the first network is accepted");
         while (!over_ && choices_.remaining_bytes() > 0) {
             act();
             settle();

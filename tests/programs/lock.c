@@ -1,4 +1,5 @@
-// lock FILE try: says whether it is free (flock(2)). lock FILE hold: takes it, says so, and keeps it for ever.
+// lock FILE try: says whether it is free (flock(2)). lock FILE hold: takes it, says so, and keeps it for
+// ever.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-// watch FILE...: a line for everything that inotify tells of them: what it is, the file, and the entry if it is a folder's.
+// watch FILE...: a line for everything that inotify tells of them: what it is, the file, and the entry if it
+// is a folder's.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,9 @@ static const struct {
     unsigned mask;
     const char* name;
 } kinds[] = {
-    {IN_CREATE, "create"},         {IN_MODIFY, "modify"},         {IN_ATTRIB, "attrib"},
-    {IN_CLOSE_WRITE, "written"},   {IN_MOVED_FROM, "moved-from"}, {IN_MOVED_TO, "moved-to"},
-    {IN_DELETE, "delete"},         {IN_MOVE_SELF, "moved"},       {IN_DELETE_SELF, "deleted"},
+    {IN_CREATE, "create"},       {IN_MODIFY, "modify"},         {IN_ATTRIB, "attrib"},
+    {IN_CLOSE_WRITE, "written"}, {IN_MOVED_FROM, "moved-from"}, {IN_MOVED_TO, "moved-to"},
+    {IN_DELETE, "delete"},       {IN_MOVE_SELF, "moved"},       {IN_DELETE_SELF, "deleted"},
     {IN_Q_OVERFLOW, "overflow"},
 };
 
@@ -31,8 +32,8 @@ int main(int count, char** files) {
             const struct inotify_event* event = (const struct inotify_event*)at;
             for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
                 if (event->mask & kinds[i].mask)
-                    printf("%s %s%s%s\n", kinds[i].name, event->wd > 0 ? files[event->wd] : "-", event->len > 0 ? " " : "",
-                           event->len > 0 ? event->name : "");
+                    printf("%s %s%s%s\n", kinds[i].name, event->wd > 0 ? files[event->wd] : "-",
+                           event->len > 0 ? " " : "", event->len > 0 ? event->name : "");
             at += sizeof *event + event->len;
         }
         fflush(stdout);

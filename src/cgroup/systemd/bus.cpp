@@ -32,6 +32,7 @@ constexpr auto job_timeout = std::chrono::seconds(30); // runc's
                     each(bus_set_address) each(bus_start) each(bus_wait)
 
 struct Library {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declared name
 #define RUNVM_DECLARE(name) decltype(&::sd_##name) name = nullptr;
     RUNVM_SD_BUS_FUNCTIONS(RUNVM_DECLARE)
 #undef RUNVM_DECLARE

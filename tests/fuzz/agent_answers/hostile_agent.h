@@ -50,6 +50,14 @@ public:
             return answer(context);
         });
     }
+    kj::Promise<void> setNetwork(SetNetworkContext context) override { return answer(context); }
+    kj::Promise<void> nextNameQueries(NextNameQueriesContext context) override {
+        return unasked([this, context]() mutable {
+            write_queries(context);
+            return answer(context);
+        });
+    }
+    kj::Promise<void> answerNameQuery(AnswerNameQueryContext context) override { return answer(context); }
     kj::Promise<void> powerOff(PowerOffContext) override { return kj::READY_NOW; }
     kj::Promise<void> wait(WaitContext context) override {
         return later().then([this, context]() mutable {
@@ -154,6 +162,18 @@ private:
             process.setCommandLine(name);
             if (choices_.remaining_bytes() == 0)
                 return;
+        }
+    }
+
+    void write_queries(NextNameQueriesContext context) {
+        constexpr size_t large = 65536;
+        auto list = context.getResults().initQueries(
+            choices_.ConsumeIntegralInRange<uint32_t>(0, protocol::MAX_NAME_QUERIES + 1));
+        for (auto query : list) {
+            query.setId(choices_.ConsumeIntegral<uint32_t>());
+            query.setOverTcp(choices_.ConsumeBool());
+            std::string message = choices_.ConsumeBool() ? text() : std::string(large, 'x');
+            query.setMessage(kj::StringPtr(message.c_str(), message.size()).asBytes());
         }
     }
 

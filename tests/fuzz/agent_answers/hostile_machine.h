@@ -6,6 +6,7 @@
 #include "channel/rpc_error.h"
 #include "sandbox/agent_session.h"
 #include "sandbox/machine.h"
+#include "sandbox/name_queries.h"
 
 #include <kj/timer.h>
 
@@ -17,6 +18,41 @@
 namespace runvm::fuzz {
 
 constexpr auto boot_limit = 60 * kj::SECONDS;
+
+/// A namespace with lo and a resolver, which knows little.
+class ResolvingNetwork final : public sandbox::HostNetwork {
+public:
+    explicit ResolvingNetwork(kj::Timer& timer) : timer_(timer) {}
+
+    network::NamespaceId id() const override { return {1, 1}; }
+    Result<network::State> read() override {
+        network::State state;
+        state.links.emplace_back();
+        state.links.back().index = 1;
+        state.links.back().name = "lo";
+        state.links.back().is_loopback = true;
+        state.has_resolver = true;
+        return state;
+    }
+    kj::Promise<void> changed() override { return kj::NEVER_DONE; }
+    Result<void> connect(const network::Link&, const std::string&) override { return {}; }
+    void disconnect(const network::Link&) override {}
+    kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override {
+        constexpr size_t largest = 65535;
+        require(!message.empty() && message.size() <= largest, "a query is of a size that can be sent");
+        require(++under_way_ <= sandbox::NameQueries::most_pending, "queries are bounded");
+        return timer_.afterDelay(1 * kj::SECONDS).then([this, over_tcp]() -> Result<std::string> {
+            --under_way_;
+            if (over_tcp)
+                return std::string("answer");
+            return Error(ErrorKind::timeout, "no answer");
+        });
+    }
+
+private:
+    kj::Timer& timer_;
+    size_t under_way_ = 0;
+};
 
 /// VmMachine without its host parts.
 class HostileMachine final : public sandbox::Machine {
@@ -63,7 +99,8 @@ public:
         });
     }
     Result<std::unique_ptr<sandbox::HostNetwork>> open_network(os::Fd) override {
-        return Error(ErrorKind::unsupported, "it has none");
+        std::unique_ptr<sandbox::HostNetwork> opened = std::make_unique<ResolvingNetwork>(timer_);
+        return opened;
     }
     kj::Promise<Result<void>> plug_nic(const vm::Nic&) override { return in_a_while(); }
     kj::Promise<Result<void>> unplug_nic(const vm::Nic&) override { return in_a_while(); }

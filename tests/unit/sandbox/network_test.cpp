@@ -157,5 +157,20 @@ TEST_F(NetworkTest, TheEndOfTheMachineLetsGoOfTheLinks) {
     EXPECT_THAT(machine.space->calls, Contains("disconnect eth0"));
 }
 
+TEST_F(NetworkTest, NamesAreAskedForWhereThereIsAResolver) {
+    machine.space->names["query"] = "answer";
+    script.name_queries = {"query"};
+    ASSERT_TRUE(boot());
+    follow();
+    settle();
+    EXPECT_THAT(machine.space->calls, Not(Contains("ask query")));
+    network::State state = with({link(7, "eth0")});
+    state.has_resolver = true;
+    machine.space->set(std::move(state));
+    wait(io.provider->getTimer().afterDelay(200 * kj::MILLISECONDS));
+    EXPECT_THAT(machine.space->calls, Contains("ask query"));
+    EXPECT_THAT(script.calls, Contains("answerNameQuery answer"));
+}
+
 } // namespace
 } // namespace runvm::sandbox

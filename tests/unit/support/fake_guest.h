@@ -36,7 +36,8 @@ struct AgentScript {
     size_t process_name_bytes = 0;
     std::vector<std::string> cgroup_files; ///< of its answer
     uint64_t oom_kills = 0;
-    bool obeys_signals = false; ///< every signal ends its process
+    std::vector<std::string> name_queries; ///< what it asks, once
+    bool obeys_signals = false;            ///< every signal ends its process
 
     void exit(const std::string& process) { waiting.at(process)->fulfill(); }
 };
@@ -101,6 +102,20 @@ public:
         for (auto link : context.getParams().getNetwork().getLinks())
             names += (names.empty() ? "" : " ") + std::string(link.getName().cStr());
         return play("setNetwork", names, context);
+    }
+    kj::Promise<void> nextNameQueries(NextNameQueriesContext context) override {
+        if (script_.name_queries.empty())
+            return kj::NEVER_DONE;
+        auto queries = context.getResults().initQueries(static_cast<unsigned>(script_.name_queries.size()));
+        for (unsigned i = 0; i < queries.size(); ++i)
+            queries[i].setMessage(kj::StringPtr(script_.name_queries[i]).asBytes());
+        script_.name_queries.clear();
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> answerNameQuery(AnswerNameQueryContext context) override {
+        auto message = context.getParams().getMessage().asChars();
+        script_.calls.push_back("answerNameQuery " + std::string(message.begin(), message.size()));
+        return kj::READY_NOW;
     }
     kj::Promise<void> processes(ProcessesContext context) override {
         auto list = context.getResults().initProcesses(script_.processes);

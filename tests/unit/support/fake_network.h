@@ -19,6 +19,7 @@ struct MadeUpNamespace {
     std::optional<Error> read_error;
     std::map<std::string, Error> connect_errors; ///< by the link's name
     std::vector<std::string> calls;
+    std::map<std::string, std::string> names; ///< what its resolver answers, by the query
     kj::Own<kj::PromiseFulfiller<void>> waiting;
 
     void set(network::State now) {
@@ -51,6 +52,12 @@ public:
     }
     void disconnect(const network::Link& link) override {
         space_->calls.push_back("disconnect " + link.name);
+    }
+    kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override {
+        space_->calls.push_back("ask " + message + (over_tcp ? " over TCP" : ""));
+        if (auto known = space_->names.find(message); known != space_->names.end())
+            return Result<std::string>(known->second);
+        return Result<std::string>(Error(ErrorKind::timeout, "the resolver is silent"));
     }
 
 private:

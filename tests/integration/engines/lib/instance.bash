@@ -75,7 +75,7 @@ instance_load() {
 instance_warm_up() {
     case $ENGINE in
     docker | podman)
-        ENGINE_NETWORK='' engine run --rm busybox true
+        engine run --rm busybox true
         engine run --rm --network host busybox true
         engine images -q --no-trunc >"$FILE_DIR/images"
         ;;

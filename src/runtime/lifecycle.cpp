@@ -95,20 +95,22 @@ Result<state::Lock> lock_by_force(Context& context, const std::string& id) {
     return context.store->lock(id);
 }
 
-// What is known of a container whose state cannot be read is its id. It may have joined any of the machines.
-Result<void> clear_nameless(Context& context, const std::string& id) {
-    RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, context.store->load_all());
-    std::set<std::string> asked;
-    for (const state::Store::Loaded& loaded : all) {
-        if (!loaded.container || loaded.id == id || !asked.insert(loaded.container->sandbox_folder).second)
-            continue;
-        state::Container container;
-        container.id = id;
-        container.sandbox_folder = loaded.container->sandbox_folder;
-        RUNVM_TRY(end_in_guest(context, container));
-    }
+// `delete --force` of what is no container, or one whose state cannot be read: all that is known is its id.
+// It may have joined any of the machines.
+Result<void> clear_nameless(Context& context, const std::string& id, const Error& found) {
     state::Container container;
     container.id = id;
+    if (found.kind() != ErrorKind::not_found) {
+        RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, context.store->load_all());
+        std::set<std::string> asked;
+        for (const state::Store::Loaded& loaded : all) {
+            if (!loaded.container || !asked.insert(loaded.container->sandbox_folder).second)
+                continue;
+            container.sandbox_folder = loaded.container->sandbox_folder;
+            (void)end_in_guest(context, container); // another one's machine may be in any state
+        }
+        container.sandbox_folder.clear();
+    }
     return clear(context, std::move(container));
 }
 
@@ -205,14 +207,14 @@ Result<void> remove(Context& context, const std::string& id, bool force) {
             lock.error().kind() == ErrorKind::not_found || lock.error().kind() == ErrorKind::corrupted;
         if (!force || !clearable)
             return std::move(lock).error();
-        return clear_nameless(context, id);
+        return clear_nameless(context, id, lock.error());
     }
     fault_point("delete.before");
     auto container = context.store->load(id);
     if (!container) {
         if (!force)
             return std::move(container).error();
-        return clear_nameless(context, id);
+        return clear_nameless(context, id, container.error());
     }
     state::Status status = state::effective_status(*container);
     bool deletable = status == state::Status::stopped || status == state::Status::created;

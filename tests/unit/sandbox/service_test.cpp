@@ -72,5 +72,41 @@ TEST_F(ServiceTest, ServesAgainAfterItTookTheLastDescriptor) {
     expect_an_answer(connect());
 }
 
+TEST_F(ServiceTest, AConnectionThatIsLostTakesTheContainersItHasNotCommitted) {
+    capnp::MallocMessageBuilder message;
+    auto config = message.initRoot<protocol::SandboxConfig>();
+    config.setSandboxId("c1");
+    ASSERT_TRUE(sandbox.boot(config));
+    capnp::MallocMessageBuilder made;
+    auto create = [&](const std::string& id) {
+        return io.provider->getTimer()
+            .timeoutAfter(30 * kj::SECONDS,
+                          sandbox.create_container(id, made.initRoot<protocol::Container>(), {}, {}))
+            .wait(io.waitScope)
+            .ok();
+    };
+    ASSERT_TRUE(create("c1"));
+    ASSERT_TRUE(sandbox.commit("c1"));
+    {
+        auto stream = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(connect().release()));
+        capnp::TwoPartyClient client(*stream);
+        auto service = client.bootstrap().castAs<protocol::SandboxService>();
+        auto sandbox_client = service.fetchSandboxRequest().send().getSandbox();
+        for (const char* id : {"kept", "lost"}) {
+            auto join = sandbox_client.joinRequest();
+            join.setId(id);
+            EXPECT_FALSE(join.send().wait(io.waitScope).getError().getFailed());
+            ASSERT_TRUE(create(id));
+        }
+        auto commit = sandbox_client.commitRequest();
+        commit.setId("kept");
+        EXPECT_FALSE(commit.send().wait(io.waitScope).getError().getFailed());
+    }
+    io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS).wait(io.waitScope);
+    EXPECT_EQ(sandbox.containers().count("kept"), 1U);
+    EXPECT_EQ(sandbox.containers().count("lost"), 0U);
+    EXPECT_EQ(sandbox.containers().count("c1"), 1U);
+}
+
 } // namespace
 } // namespace runvm::sandbox

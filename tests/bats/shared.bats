@@ -18,12 +18,12 @@ run_pair() {
     run_joined "$ID-b" "$ID-a"
 }
 
-# serves ID PORT WORD: a process of the container says WORD to who connects to 127.0.0.1.
+# serves ID PORT WORD: a process of the container says WORD to who connects.
 serves() {
-    runtime exec --detach "$1" nc -ll -s 127.0.0.1 -p "$2" -e echo "$3" </dev/null
+    runtime exec --detach "$1" nc -ll -p "$2" -e echo "$3" </dev/null
     wait_until 20 listens "$1" "$2"
 }
-listens() { runtime exec "$1" grep -q ":$(printf '%04X' "$2") .* 0A " /proc/net/tcp </dev/null; }
+listens() { runtime exec "$1" grep -q ":$(printf '%04X' "$2") .* 0A " /proc/net/tcp /proc/net/tcp6 </dev/null; }
 
 # hears ID PORT
 hears() { runtime exec "$1" nc -w 10 127.0.0.1 "$2" </dev/null; }

@@ -16,9 +16,8 @@ source "$ENGINES/lib/images.bash"
 source "$ENGINES/lib/instance.bash"
 
 DIFFERENCES=$REPOSITORY/docs/differences.md
-# What runvm has not yet: a scenario that needs it is run under runc only. Docker's resolver is in the container's network
-# namespace, Podman's is a host on the network.
-if [[ $ENGINE == docker ]]; then RUNVM_LACKS=${RUNVM_LACKS-names}; else RUNVM_LACKS=${RUNVM_LACKS-}; fi
+# What runvm has not yet: a scenario that needs it is run under runc only.
+RUNVM_LACKS=${RUNVM_LACKS-shared}
 # RUNTIME=runc: scenarios are tried out under runc alone.
 # Of one run of a scenario: some machines boot several times in it, beside other tests.
 SCENARIO_TIMEOUT_S=${SCENARIO_TIMEOUT_S:-80}

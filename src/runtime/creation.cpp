@@ -18,9 +18,11 @@
 #include "runtime/shared_sandbox.h"
 #include "runtime/shim_mounts.h"
 
+#include <chrono>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/utsname.h>
+#include <thread>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -29,6 +31,10 @@ namespace {
 
 // Of its process, as it sees it: the container has a pid namespace of its own.
 constexpr pid_t pid_in_container = 1;
+
+// How long another command may take from writing down that its container is created to committing it.
+constexpr std::chrono::seconds commit_limit{5};
+constexpr std::chrono::milliseconds join_pause{10};
 
 void fill_start_hooks(const std::vector<oci::Hook>& hooks, protocol::Container::Builder container) {
     auto fill = [](const std::vector<std::string>& texts, capnp::List<capnp::Text>::Builder out) {
@@ -180,8 +186,8 @@ Result<void> Creation::reserve() {
 Result<void> Creation::choose_sandbox() {
     container_.sandbox_id = options_.id;
     container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
-    RUNVM_ASSIGN(auto others, others_in_sandbox(context_, container_.sandbox_folder, options_.id));
-    if (others.empty())
+    RUNVM_ASSIGN(bool is_taken, is_sandbox_of_others(context_, container_.sandbox_folder, options_.id));
+    if (!is_taken)
         return {};
     constexpr size_t longest_part = 200; // of at most 255
     container_.sandbox_id = options_.id.substr(0, longest_part) + "+" +
@@ -200,6 +206,20 @@ Result<void> Creation::enter_sandbox() {
     RUNVM_TRY(boot_sandbox());
     context_.trace("create: the machine is booting");
     return {};
+}
+
+// Who is to be joined reads as created a moment before it is committed.
+Result<void> Creation::ask_to_join() {
+    using std::chrono::steady_clock;
+    auto deadline = steady_clock::now() + commit_limit;
+    while (true) {
+        auto request = connection_->sandbox().joinRequest();
+        request.setId(options_.id);
+        auto joined = connection_->tell(request.send(), monitor_timeout_ms, "join");
+        if (joined || joined.error().kind() != ErrorKind::wrong_state || steady_clock::now() >= deadline)
+            return joined;
+        std::this_thread::sleep_for(join_pause);
+    }
 }
 
 // The machine of who lives in the network namespace that the container is to be in, if there is one. Its
@@ -224,9 +244,7 @@ Result<void> Creation::join_sandbox() {
     // Before: who deletes the other one looks for it.
     RUNVM_TRY(context_.store->save(container_));
     fault_point("create.before-join");
-    auto request = connection_->sandbox().joinRequest();
-    request.setId(options_.id);
-    auto joined = connection_->tell(request.send(), monitor_timeout_ms, "join");
+    auto joined = ask_to_join();
     if (joined)
         return {};
     if (joined.error().kind() != ErrorKind::unavailable)

@@ -45,6 +45,7 @@ private:
     Result<void> choose_sandbox();
     Result<void> enter_sandbox();
     Result<void> join_sandbox();
+    Result<void> ask_to_join();
     Result<void> leave_machine_unbounded();
     Result<void> boot_sandbox();
     Result<void> found_cgroup(pid_t first);

@@ -20,6 +20,11 @@ Result<std::optional<state::Container>> find_in_network(const Context& context, 
 Result<std::vector<state::Container>>
 others_in_sandbox(const Context& context, const std::string& sandbox_folder, const std::string& id);
 
+/// Do others say that this folder is their sandbox's, also those that have stopped? It is not to be another
+/// sandbox's then.
+Result<bool> is_sandbox_of_others(const Context& context, const std::string& sandbox_folder,
+                                  const std::string& id);
+
 /// A sandbox that several containers have had is not bounded on the host any more: its machine is larger than
 /// any of them says. Noted in its folder.
 Result<void> note_shared(const std::string& sandbox_folder);

@@ -142,6 +142,41 @@ TEST_F(SharedSandboxTest, ANameThatIsFreeAgainGetsAMachineOfItsOwn) {
     expect_nothing_left();
 }
 
+TEST_F(SharedSandboxTest, AFolderIsThatOfWhoHasStoppedToo) {
+    create_pair();
+    ASSERT_TRUE(remove(context_, "c1", true));
+    ASSERT_EQ(::kill(container("c2").shim.pid, SIGKILL), 0);
+    EXPECT_TRUE(comes([&] { return status_of("c2") == "stopped"; }));
+    state::ProcessRef reaper = container("c2").reaper;
+    join_network_of("");
+    ASSERT_TRUE(create(context_, options_of("c1")));
+    EXPECT_NE(container("c1").sandbox_folder, container("c2").sandbox_folder);
+    ASSERT_TRUE(remove(context_, "c2", false));
+    EXPECT_FALSE(state::is_alive(reaper));
+    EXPECT_EQ(status_of("c1"), "created");
+}
+
+TEST_F(SharedSandboxTest, WhoIsBeingCommittedCanBeJoined) {
+    pid_t creator = in_another_process([&] {
+        ::setenv("RUNVM_FAULT_POINT", "create.after-save", 1);
+        return create(context_, options_of("c1")) ? 0 : 7;
+    });
+    int stopped = 0;
+    ASSERT_EQ(::waitpid(creator, &stopped, WUNTRACED), creator);
+    ASSERT_TRUE(WIFSTOPPED(stopped));
+    join_network_of("c1");
+    pid_t joiner = in_another_process([&] {
+        auto joined = create(context_, options_of("c2"));
+        return joined ? 0 : 7;
+    });
+    EXPECT_TRUE(comes([&] { return context_.store->load("c2").ok(); }));
+    ::usleep(100000); // it may ask once; a joiner that is late asks later
+    ASSERT_EQ(::kill(creator, SIGCONT), 0);
+    EXPECT_EQ(exit_code_of(creator), 0);
+    EXPECT_EQ(exit_code_of(joiner), 0);
+    EXPECT_EQ(container("c1").sandbox_folder, container("c2").sandbox_folder);
+}
+
 TEST_F(SharedSandboxTest, ADamagedStateDoesNotKeepTheProcess) {
     create_pair();
     state::ProcessRef shim = container("c2").shim;

@@ -33,8 +33,8 @@ protected:
         auto config = nlohmann::ordered_json::parse(oci::default_spec());
         config["process"]["terminal"] = false;
         // Each has a cgroup of its own.
-        config["linux"]["cgroupsPath"] =
-            "/runvm-test-unit-" + std::to_string(::getpid()) + "-" + std::to_string(++cgroups_);
+        cgroup_ = "/runvm-test-unit-" + std::to_string(::getpid()) + "-" + std::to_string(++cgroups_);
+        config["linux"]["cgroupsPath"] = cgroup_;
         for (auto& space : config["linux"]["namespaces"])
             if (!id.empty() && space["type"] == "network")
                 space["path"] = "/proc/" + std::to_string(container(id).shim.pid) + "/ns/net";
@@ -60,6 +60,8 @@ protected:
             ::usleep(10000);
         return condition();
     }
+
+    std::string cgroup_; ///< of the containers from now on
 
 private:
     int cgroups_ = 0;
@@ -102,6 +104,9 @@ TEST_F(SharedSandboxTest, ACreateThatFailsLeavesTheOtherAlone) {
     ASSERT_FALSE(failed);
     EXPECT_THAT(failed.error().to_string(), HasSubstr("/nowhere"));
     EXPECT_EQ(status_of("c1"), "created");
+    for (const auto& [controllers, folder] : container("c1").cgroup_folders)
+        EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder).parent_path().string() + cgroup_))
+            << controllers;
     auto again = create(context_, options_of("c2"));
     EXPECT_TRUE(again) << again.error().to_string();
 }

@@ -72,40 +72,84 @@ TEST_F(ServiceTest, ServesAgainAfterItTookTheLastDescriptor) {
     expect_an_answer(connect());
 }
 
-TEST_F(ServiceTest, AConnectionThatIsLostTakesTheContainersItHasNotCommitted) {
-    capnp::MallocMessageBuilder message;
-    auto config = message.initRoot<protocol::SandboxConfig>();
-    config.setSandboxId("c1");
-    ASSERT_TRUE(sandbox.boot(config));
-    capnp::MallocMessageBuilder made;
-    auto create = [&](const std::string& id) {
-        return io.provider->getTimer()
-            .timeoutAfter(30 * kj::SECONDS,
-                          sandbox.create_container(id, made.initRoot<protocol::Container>(), {}, {}))
-            .wait(io.waitScope)
-            .ok();
-    };
-    ASSERT_TRUE(create("c1"));
-    ASSERT_TRUE(sandbox.commit("c1"));
-    {
-        auto stream = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(connect().release()));
-        capnp::TwoPartyClient client(*stream);
-        auto service = client.bootstrap().castAs<protocol::SandboxService>();
-        auto sandbox_client = service.fetchSandboxRequest().send().getSandbox();
-        for (const char* id : {"kept", "lost"}) {
-            auto join = sandbox_client.joinRequest();
-            join.setId(id);
-            EXPECT_FALSE(join.send().wait(io.waitScope).getError().getFailed());
-            ASSERT_TRUE(create(id));
-        }
-        auto commit = sandbox_client.commitRequest();
-        commit.setId("kept");
-        EXPECT_FALSE(commit.send().wait(io.waitScope).getError().getFailed());
+class JoinTest : public ServiceTest {
+protected:
+    void SetUp() override {
+        ServiceTest::SetUp();
+        capnp::MallocMessageBuilder message;
+        auto config = message.initRoot<protocol::SandboxConfig>();
+        config.setSandboxId("c1");
+        ASSERT_TRUE(sandbox.boot(config));
+        create("c1");
+        ASSERT_TRUE(sandbox.commit("c1"));
     }
-    io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS).wait(io.waitScope);
-    EXPECT_EQ(sandbox.containers().count("kept"), 1U);
-    EXPECT_EQ(sandbox.containers().count("lost"), 0U);
-    EXPECT_EQ(sandbox.containers().count("c1"), 1U);
+
+    struct Connection {
+        explicit Connection(kj::Own<kj::AsyncIoStream> opened) : stream(kj::mv(opened)) {}
+        kj::Own<kj::AsyncIoStream> stream;
+        capnp::TwoPartyClient client{*stream};
+        protocol::Sandbox::Client sandbox =
+            client.bootstrap().castAs<protocol::SandboxService>().fetchSandboxRequest().send().getSandbox();
+    };
+    kj::Own<Connection> connected() {
+        return kj::heap<Connection>(io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(connect().release())));
+    }
+
+    void join(Connection& connection, const char* id) {
+        auto request = connection.sandbox.joinRequest();
+        request.setId(id);
+        EXPECT_FALSE(request.send().wait(io.waitScope).getError().getFailed()) << id;
+        create(id);
+    }
+
+    void commit(Connection& connection, const char* id) {
+        auto request = connection.sandbox.commitRequest();
+        request.setId(id);
+        EXPECT_FALSE(request.send().wait(io.waitScope).getError().getFailed()) << id;
+    }
+
+    void create(const char* id) {
+        capnp::MallocMessageBuilder message;
+        EXPECT_TRUE(wait(sandbox.create_container(id, message.initRoot<protocol::Container>(), {}, {})));
+    }
+
+    bool has(const char* id) { return sandbox.containers().count(id) == 1; }
+    void settle() { io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS).wait(io.waitScope); }
+    Result<void> wait(Promised<void> promise) {
+        return io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(promise)).wait(io.waitScope);
+    }
+};
+
+TEST_F(JoinTest, AConnectionThatIsLostTakesTheContainersItHasNotCommitted) {
+    auto connection = connected();
+    join(*connection, "kept");
+    join(*connection, "lost");
+    commit(*connection, "kept");
+    // A call that has no answer yet keeps its object.
+    auto request = connection->sandbox.attachProcessRequest();
+    request.setId("nobody");
+    auto pending = request.send();
+    settle();
+    connection = nullptr;
+    settle();
+    EXPECT_TRUE(has("c1"));
+    EXPECT_TRUE(has("kept"));
+    EXPECT_FALSE(has("lost"));
+}
+
+TEST_F(JoinTest, WhatIsCommittedIsNotItsConnectionsAnyMore) {
+    auto first = connected();
+    join(*first, "c2");
+    commit(*first, "c2");
+    ASSERT_TRUE(wait(sandbox.delete_container("c2")));
+    auto second = connected();
+    join(*second, "c2");
+    first = nullptr;
+    settle();
+    EXPECT_TRUE(has("c2"));
+    second = nullptr;
+    settle();
+    EXPECT_FALSE(has("c2"));
 }
 
 } // namespace

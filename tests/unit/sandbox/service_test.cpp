@@ -126,8 +126,8 @@ TEST_F(JoinTest, AConnectionThatIsLostTakesTheContainersItHasNotCommitted) {
     join(*connection, "lost");
     commit(*connection, "kept");
     // A call that has no answer yet keeps its object.
-    auto request = connection->sandbox.attachProcessRequest();
-    request.setId("nobody");
+    auto request = connection->sandbox.waitProcessRequest();
+    request.setId("c1");
     auto pending = request.send();
     settle();
     connection = nullptr;

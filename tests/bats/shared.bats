@@ -130,14 +130,41 @@ folder_of() {
     assert_equal "$(runtime exec "$ID-b" echo lives)" lives
 }
 
-@test "shared: the machine's end is that of both, and each can be deleted" {
-    only_runvm
+# machine_struck LIST [--force]: the machine's end, by SIGKILL to what LIST prints, is that of both.
+machine_struck() {
+    local pid
     run_pair
-    kill -KILL "$(qemu_pids)"
+    for pid in $("$1"); do kill -KILL "$pid"; done
     wait_status "$ID-a" stopped
     wait_status "$ID-b" stopped
-    runtime delete "$ID-b"
-    runtime delete "$ID-a"
+    wait_until 10 no_machines
+    runtime delete "${@:2}" "$ID-b"
+    runtime delete "${@:2}" "$ID-a"
+    assert_gone "$ID-a"
+    assert_gone "$ID-b"
+}
+
+@test "shared: SIGKILL to QEMU" {
+    only_runvm
+    machine_struck qemu_pids
+}
+
+@test "shared: SIGKILL to the monitor" {
+    only_runvm
+    machine_struck monitor_pids
+}
+
+@test "shared: SIGKILL to the reaper, delete --force" {
+    only_runvm
+    machine_struck reaper_pids --force
+}
+
+@test "shared: SIGKILL to the joiner's shim, delete --force" {
+    run_pair
+    kill -KILL "$(pid_of "$ID-b")"
+    runtime delete --force "$ID-b"
+    assert_gone "$ID-b"
+    assert_equal "$(runtime exec "$ID-a" echo lives)" lives
 }
 
 @test "shared: pause stops one; the machine is suspended when all are paused" {

@@ -149,7 +149,7 @@ std::vector<Key> make_keys() {
     table.text(
         "channel.type", [](C& c) -> Text { return c.channel.type; }, one_of({"serial", "vsock"}));
     table.text(
-        "network.model", [](C& c) -> Text { return c.network.model; }, one_of({"tc", "none"}));
+        "network.model", [](C& c) -> Text { return c.network.model; }, one_of({"tc", "macvtap", "none"}));
     table.text(
         "shared_fs.daemon", [](C& c) -> Text { return c.shared_fs.daemon; }, absolute_path_or_empty());
     table.list(

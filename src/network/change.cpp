@@ -177,6 +177,8 @@ Result<void> Change::set_link(const Link& link) {
 }
 
 Result<void> Change::set_identity(const Link& link, uint32_t number) {
+    // Before, and not with it: the kernel renames first.
+    RUNVM_TRY(send_link(number, 0, "", "take the link down"));
     RUNVM_TRY(send_link(number, 0, link.name, "rename"));
     ifinfomsg header{};
     header.ifi_index = static_cast<int>(number);
@@ -221,6 +223,10 @@ Result<void> Change::set_flags(const Link& link, uint32_t number) {
     Message message(RTM_NEWLINK, 0);
     message.header(header);
     message.put_number(IFLA_MTU, link.mtu);
+    // The kernel says so by itself, but up to a second later.
+    constexpr uint8_t is_up = IF_OPER_UP;
+    if (link.up && !link.is_loopback)
+        message.put(IFLA_OPERSTATE, &is_up, sizeof is_up);
     RUNVM_TRY(netlink_.request(message, "set MTU " + std::to_string(link.mtu)));
     if (!is_own_address_late || !has_own_address(link))
         return {};

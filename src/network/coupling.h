@@ -10,12 +10,8 @@
 #include "network/netlink.h"
 
 #include <cstdint>
-#include <string>
 
 namespace runvm::network {
-
-/// The names of our taps begin with it.
-inline constexpr const char* tap_prefix = "rvtap";
 
 /// Ports from here on are those of the namespace's own stack on the host. The guest's kernel gives none of
 /// them away by itself (net.ipv4.ip_local_port_range).
@@ -30,14 +26,5 @@ Result<void> uncouple(Netlink& netlink, uint32_t link);
 
 /// Takes filters from all links whose machine is gone.
 Result<void> uncouple_abandoned(Netlink& netlink);
-
-/// The index of the link of this name.
-Result<uint32_t> link_index(Netlink& netlink, const std::string& name);
-
-/// Moves a link from the namespace of `netlink` into another one.
-Result<void> move_link(Netlink& netlink, uint32_t link, int namespace_fd);
-
-/// Makes of a tap a link that only forwards: up, with this MTU and without an address of its own.
-Result<void> prepare_tap(Netlink& netlink, uint32_t tap, uint32_t mtu);
 
 } // namespace runvm::network

@@ -1,6 +1,6 @@
 #include "network/served.h"
 
-#include "network/coupling.h"
+#include "network/link.h"
 
 #include <algorithm>
 #include <array>

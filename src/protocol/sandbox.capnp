@@ -42,7 +42,7 @@ struct SandboxConfig {
   defaultVcpus @23 :UInt32;
   machineFolder @24 :Text;       # where a QEMU of libvirtd's finds the machine's sockets: a folder of the host's that
                                  # the monitor makes anew; empty for qemu:///embed
-  networkModel @25 :Text;        # "tc"; "none": the guest has lo alone, whatever its namespace has
+  networkModel @25 :Text;        # network::Model
 }
 
 enum SandboxState {

@@ -21,10 +21,12 @@ public:
     virtual Result<network::State> read() = 0;
     /// Resolves when something may have changed since the last time that it did.
     virtual kj::Promise<void> changed() = 0;
+    /// Makes the tap that a NIC for the link is to be plugged with; false: that is libvirt's to make.
+    virtual Result<bool> make_tap(const network::Link& link, const std::string& tap) = 0;
     /// Ties the link to a tap, which is in the monitor's own network namespace, or has been tied before.
     virtual Result<void> connect(const network::Link& link, const std::string& tap) = 0;
     /// Undoes it; nothing happens if the link is gone.
-    virtual void disconnect(const network::Link& link) = 0;
+    virtual void disconnect(const network::Link& link, const std::string& tap) = 0;
     /// Asks the resolver of the namespace; `message` is as RFC 1035 has it.
     virtual kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) = 0;
 };

@@ -1,6 +1,8 @@
 #include "sandbox/namespace_network.h"
 
 #include "network/coupling.h"
+#include "network/link.h"
+#include "network/macvtap.h"
 #include "network/resolver.h"
 #include "network/served.h"
 #include "sandbox/resolver_query.h"
@@ -37,7 +39,7 @@ Result<os::Fd> listen_to_changes() {
 } // namespace
 
 Result<std::unique_ptr<HostNetwork>> NamespaceNetwork::open(kj::UnixEventPort& event_port, os::Fd space,
-                                                            bool serves_links) {
+                                                            network::Model model) {
     struct stat info {};
     if (::fstat(space.get(), &info) != 0)
         return system_error("stat the network namespace");
@@ -52,20 +54,20 @@ Result<std::unique_ptr<HostNetwork>> NamespaceNetwork::open(kj::UnixEventPort& e
     }));
     std::unique_ptr<HostNetwork> made = std::make_unique<NamespaceNetwork>(
         event_port, std::move(opened), network::NamespaceId{info.st_dev, info.st_ino}, std::move(*netlink),
-        std::move(notices), serves_links);
+        std::move(notices), model);
     return made;
 }
 
 NamespaceNetwork::NamespaceNetwork(kj::UnixEventPort& event_port, network::Namespace space,
                                    network::NamespaceId id, network::Netlink netlink, os::Fd notices,
-                                   bool serves_links)
+                                   network::Model model)
     : event_port_(event_port), space_(std::move(space)), id_(id), netlink_(std::move(netlink)),
-      notices_(std::move(notices)), serves_links_(serves_links),
+      notices_(std::move(notices)), model_(model),
       observer_(event_port, notices_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ) {}
 
 Result<network::State> NamespaceNetwork::read() {
     RUNVM_ASSIGN(network::Reading reading, network::read_state(netlink_));
-    if (!serves_links_)
+    if (!serves_links())
         std::erase_if(reading.links,
                       [](const network::LinkDetails& details) { return !details.link.is_loopback; });
     network::State state = network::served_state(reading);
@@ -73,7 +75,7 @@ Result<network::State> NamespaceNetwork::read() {
         return Error(ErrorKind::unsupported, "the container's network namespace has " +
                                                  std::to_string(state.links.size()) + " links; at most " +
                                                  std::to_string(network::max_links) + " are possible");
-    if (serves_links_)
+    if (serves_links())
         RUNVM_TRY(space_.run([&]() -> Result<void> {
             RUNVM_ASSIGN(state.has_resolver, network::has_resolver());
             return state.has_resolver ? network::use_own_ports() : Result<void>();
@@ -96,7 +98,19 @@ kj::Promise<void> NamespaceNetwork::changed() {
     return observer_.whenBecomesReadable().then([this] { return changed(); });
 }
 
+Result<bool> NamespaceNetwork::make_tap(const network::Link& link, const std::string& tap) {
+    if (model_ != network::Model::macvtap)
+        return false;
+    RUNVM_TRY(network::make_macvtap(netlink_, link.index, tap));
+    return true;
+}
+
 Result<void> NamespaceNetwork::connect(const network::Link& link, const std::string& tap) {
+    return model_ == network::Model::macvtap ? network::bring_macvtap_up(tap, link.mtu)
+                                             : connect_with_tc(link, tap);
+}
+
+Result<void> NamespaceNetwork::connect_with_tc(const network::Link& link, const std::string& tap) {
     auto there = network::link_index(netlink_, tap);
     if (!there) {
         RUNVM_ASSIGN(network::Netlink own, network::Netlink::open());
@@ -106,12 +120,15 @@ Result<void> NamespaceNetwork::connect(const network::Link& link, const std::str
     }
     if (!there)
         return std::move(there).error();
-    RUNVM_TRY(network::prepare_tap(netlink_, *there, link.mtu));
+    RUNVM_TRY(network::bring_up(netlink_, *there, link.mtu));
     return network::couple(netlink_, link.index, *there);
 }
 
-void NamespaceNetwork::disconnect(const network::Link& link) {
-    (void)network::uncouple(netlink_, link.index); // what stays is found by `delete`
+void NamespaceNetwork::disconnect(const network::Link& link, const std::string& tap) {
+    if (model_ == network::Model::macvtap)
+        (void)network::remove_macvtap(tap); // what stays goes with the monitor's namespace
+    else
+        (void)network::uncouple(netlink_, link.index); // what stays is found by `delete`
 }
 
 kj::Promise<Result<std::string>> NamespaceNetwork::ask_resolver(std::string message, bool over_tcp) {

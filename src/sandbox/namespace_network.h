@@ -1,5 +1,6 @@
 #pragma once
 
+#include "network/model.h"
 #include "network/netlink.h"
 #include "os/fd.h"
 #include "sandbox/host_network.h"
@@ -13,29 +14,31 @@ namespace runvm::sandbox {
 /// A namespace's links, over netlink. It lives as long as this.
 class NamespaceNetwork final : public HostNetwork {
 public:
-    /// `serves_links`: false for a guest that is to have lo alone, whatever the namespace has.
     static Result<std::unique_ptr<HostNetwork>> open(kj::UnixEventPort& event_port, os::Fd space,
-                                                     bool serves_links);
+                                                     network::Model model);
 
     network::NamespaceId id() const override { return id_; }
     Result<network::State> read() override;
     kj::Promise<void> changed() override;
+    Result<bool> make_tap(const network::Link& link, const std::string& tap) override;
     Result<void> connect(const network::Link& link, const std::string& tap) override;
-    void disconnect(const network::Link& link) override;
+    void disconnect(const network::Link& link, const std::string& tap) override;
     kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override;
 
     NamespaceNetwork(kj::UnixEventPort& event_port, network::Namespace space, network::NamespaceId id,
-                     network::Netlink netlink, os::Fd notices, bool serves_links);
+                     network::Netlink netlink, os::Fd notices, network::Model model);
 
 private:
+    bool serves_links() const { return model_ != network::Model::none; }
     bool take_notices();
+    Result<void> connect_with_tc(const network::Link& link, const std::string& tap);
 
     kj::UnixEventPort& event_port_;
     network::Namespace space_;
     network::NamespaceId id_;
     network::Netlink netlink_;
     os::Fd notices_;
-    bool serves_links_;
+    network::Model model_;
     kj::UnixEventPort::FdObserver observer_; ///< of notices_, before which it goes
 };
 

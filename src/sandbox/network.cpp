@@ -1,7 +1,7 @@
 #include "sandbox/network.h"
 
 #include "core/time.h"
-#include "network/coupling.h"
+#include "network/link.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -124,7 +124,11 @@ kj::Promise<Result<void>> Network::plug(const network::Link& link) {
     if (auto present = nics_.find(link.index); present != nics_.end())
         return connect(present->second, link);
     vm::Nic device{network::tap_prefix + std::to_string(link.index),
-                   network::to_string(network::nic_address(link.index))};
+                   network::to_string(network::nic_address(link.index)), false};
+    auto made = host_->make_tap(link, device.tap);
+    if (!made)
+        return Result<void>(std::move(made).error());
+    device.tap_is_there = *made;
     return machine_.plug_nic(device).then([this, link, device](Result<void>&& plugged) -> Result<void> {
         if (!plugged || is_over_)
             return kj::mv(plugged);
@@ -144,7 +148,7 @@ Result<void> Network::connect(Nic& nic, const network::Link& link) {
 
 void Network::unplug(uint32_t index) {
     auto nic = nics_.extract(index);
-    host_->disconnect(nic.mapped().link);
+    host_->disconnect(nic.mapped().link, nic.mapped().device.tap);
     tasks_.add(machine_.unplug_nic(nic.mapped().device).then([](Result<void>&& unplugged) {
         if (!unplugged)
             std::fprintf(stderr, "%s a NIC was not unplugged: %s\n", format_time(now_ns()).c_str(),
@@ -170,7 +174,7 @@ kj::Promise<Result<std::string>> Network::ask_resolver(std::string message, bool
 void Network::end() {
     is_over_ = true; // the links go back to their namespace, which may outlive us
     for (const auto& [index, nic] : nics_)
-        host_->disconnect(nic.link);
+        host_->disconnect(nic.link, nic.device.tap);
     nics_.clear();
 }
 

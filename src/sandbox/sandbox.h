@@ -174,8 +174,9 @@ private:
     void shrink_machine();
     Result<void> carry(Process& process, std::vector<StreamEndpoint> streams, protocol::Process::Builder out);
     void drop_streams(Process& process);
-    Promised<void> create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
-                                   std::vector<NewShare> shares, std::vector<StreamEndpoint> streams);
+    struct NewContainer;
+    Result<void> check_creation(const ProcessPtr& init, Result<void> outcome);
+    Promised<void> create_in_guest(NewContainer& plan);
     Result<void> created(const ProcessPtr& init, const std::vector<std::string>& readonly_shares);
     bool is_deleted(const ProcessPtr& init) const;
     void discard(const ProcessPtr& init);

@@ -25,10 +25,6 @@ constexpr uint32_t longest_hooks_ms = std::numeric_limits<uint32_t>::max() / 2;
 // How long the rest of an ended process's output may take to its shim.
 constexpr uint32_t stream_linger_ms = 10000;
 
-Error deleted_early() {
-    return {ErrorKind::unavailable, "the container was deleted while it was created"};
-}
-
 } // namespace
 
 Result<ContainerRecord*> Sandbox::find(const std::string& id) {
@@ -94,125 +90,6 @@ void Sandbox::drop_streams(Process& process) {
         for (const auto& [number, fd] : process.streams)
             guest_->relay->detach(number);
     process.streams.clear();
-}
-
-Promised<void> Sandbox::create_container(const std::string& id, protocol::Container::Reader container,
-                                         std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
-    if (auto valid = state::check_id(id); !valid)
-        return kj::mv(valid);
-    if (failure_)
-        return failed(*failure_);
-    if (containers_.count(id) != 0)
-        return failed(Error(ErrorKind::already_exists, "the sandbox has a container " + id + " already"));
-    // First: a malformed message throws here.
-    auto copy = kj::heap<Copied<protocol::Container>>(container);
-    ContainerRecord record;
-    record.id = id;
-    record.init = std::make_shared<Process>(id, "");
-    record.demand = read_demand(copy->get().getResources());
-    ProcessPtr init = record.init;
-    containers_.emplace(id, std::move(record));
-    wake_process_waiters();
-
-    return when_booted().then(
-        [this, init, copy = kj::mv(copy), shares = std::move(shares),
-         streams = std::move(streams)](Result<void>&& booted) mutable -> Promised<void> {
-            if (!booted) {
-                discard(init);
-                return kj::mv(booted);
-            }
-            if (is_deleted(init))
-                return failed(deleted_early());
-            return grow_machine().then(
-                [this, init, copy = kj::mv(copy), shares = std::move(shares),
-                 streams = std::move(streams)](Result<void>&& grown) mutable -> Promised<void> {
-                    if (is_deleted(init))
-                        return failed(deleted_early());
-                    if (!guest_)
-                        return failed(*failure_);
-                    if (!grown) {
-                        discard(init);
-                        return kj::mv(grown);
-                    }
-                    return create_in_guest(init, copy->get(), std::move(shares), std::move(streams));
-                });
-        });
-}
-
-Promised<void> Sandbox::create_in_guest(const ProcessPtr& init, protocol::Container::Reader container,
-                                        std::vector<NewShare> shares, std::vector<StreamEndpoint> streams) {
-    std::vector<std::string> readonly_later;
-    for (NewShare& share : shares) {
-        if (share.readonly_when_created)
-            readonly_later.push_back(share.request.name);
-        std::string step = "share " + share.request.name + " with the guest";
-        if (auto attached = machine_.attach_share(std::move(share.request)); !attached) {
-            discard(init);
-            return kj::mv(attached).context(step);
-        }
-    }
-    auto request = guest_->agent.createContainerRequest();
-    request.setId(init->container_id);
-    request.setContainer(container);
-    auto carried = carry(*init, std::move(streams), request.getContainer().getProcess());
-    if (!carried) {
-        discard(init);
-        return kj::mv(carried);
-    }
-    auto plugged = plug_disks(init, request.getContainer());
-    return plugged
-        .then([this, init, request = kj::mv(request)](Result<void>&& outcome) mutable -> Promised<void> {
-            if (is_deleted(init))
-                return failed(deleted_early());
-            if (!outcome || !guest_)
-                return outcome ? failed(*failure_) : kj::mv(outcome);
-            return tell_guest(agent_timeout_ms_, "createContainer", request);
-        })
-        .then(
-            [this, init, readonly_later = std::move(readonly_later)](Result<void>&& answer) -> Result<void> {
-                if (answer)
-                    answer = created(init, readonly_later);
-                if (!answer)
-                    discard(init);
-                return kj::mv(answer);
-            });
-}
-
-Result<void> Sandbox::created(const ProcessPtr& init, const std::vector<std::string>& readonly_shares) {
-    if (is_deleted(init))
-        return deleted_early();
-    for (const std::string& share : readonly_shares)
-        RUNVM_TRY(machine_.make_share_readonly(init->container_id, share));
-    init->created = true;
-    watch(init);
-    watch_memory(init, 0);
-    emit(init->container_id, "", [](protocol::Event::Builder event) { event.setContainerCreated(); });
-    return {};
-}
-
-// Another container may have the same id since.
-bool Sandbox::is_deleted(const ProcessPtr& init) const {
-    auto found = containers_.find(init->container_id);
-    return found == containers_.end() || found->second.init != init;
-}
-
-// Undoes a creation that failed, in the guest too: it may have got half-way before its answer was lost.
-void Sandbox::discard(const ProcessPtr& init) {
-    if (is_deleted(init))
-        return;
-    std::string id = init->container_id;
-    unplug_disks(containers_.at(id));
-    containers_.erase(id);
-    drop_streams(*init);
-    machine_.detach_shares(id); // now: the next container of this name may come before the guest's answer
-    if (guest_) {
-        auto request = guest_->agent.deleteContainerRequest();
-        request.setId(id);
-        tasks_.add(tell_guest(agent_timeout_ms_, "deleteContainer", request).ignoreResult());
-    }
-    init->end(killed_with_machine());
-    shrink_machine();
-    settle();
 }
 
 // Waits for the end of a process in the guest, and sees to it that somebody on the host stands for it.

@@ -161,7 +161,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.max_vcpus = config.getMaxVcpus();
     spec.memory_mib = config.getMemoryMib();
     spec.max_memory_mib = config.getMaxMemoryMib();
-    serves_links_ = config.getNetworkModel() != "none";
+    network_model_ = network::model_of(config.getNetworkModel().cStr());
     spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
     spec.console_socket_path = in_sandbox("console.sock");
     RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
@@ -332,7 +332,7 @@ kj::Promise<Result<void>> VmMachine::resize(uint32_t vcpus, uint64_t growth_mib)
 }
 
 Result<std::unique_ptr<HostNetwork>> VmMachine::open_network(os::Fd space) {
-    return NamespaceNetwork::open(io_.unixEventPort, std::move(space), serves_links_);
+    return NamespaceNetwork::open(io_.unixEventPort, std::move(space), network_model_);
 }
 
 kj::Promise<Result<void>> VmMachine::plug_nic(const vm::Nic& nic) {

@@ -3,6 +3,7 @@
 
 #include "sandbox/agent_ports.h"
 #include "sandbox/agent_session.h"
+#include "network/model.h"
 #include "sandbox/machine.h"
 #include "sandbox/machine_thread.h"
 #include "vm/console.h"
@@ -76,8 +77,8 @@ private:
     MakeHypervisor make_hypervisor_;
     std::function<void(std::string)> on_death_;
     bool over_ = false;
-    bool serves_links_ = true; ///< network.model is not "none"
-    bool booting_ = false;     ///< from the start until the outcome is known: an end is part of that then
+    network::Model network_model_ = network::Model::tc;
+    bool booting_ = false; ///< from the start until the outcome is known: an end is part of that then
     std::string over_reason_;
     std::string step_ = "prepare the machine"; ///< of the boot, for its error
     std::optional<Error> start_error_;

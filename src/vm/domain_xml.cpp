@@ -191,9 +191,15 @@ std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib) {
            "\n    </memory>\n";
 }
 
+// A NIC that can tell of its carrier is one that begins without: Linux looks again after a second, and until
+// then shows the link as down. That of ours is never lost. libvirt has no element for it.
+constexpr const char* nic_defaults = "  <qemu:commandline>\n    <qemu:arg value='-global'/>\n"
+                                     "    <qemu:arg value='virtio-net-device.status=off'/>\n"
+                                     "  </qemu:commandline>\n";
+
 std::string nic_xml(const Nic& nic) {
     return "<interface type='ethernet'>\n  <mac address='" + escape(nic.mac) + "'/>\n  <target dev='" +
-           escape(nic.tap) +
+           escape(nic.tap) + (nic.tap_is_there ? "' managed='no" : "") +
            "'/>\n  <model type='virtio-non-transitional'/>\n"
            "  <rom enabled='no'/>\n  <alias name='ua-" +
            escape(nic.tap) + "'/>\n</interface>\n";
@@ -201,7 +207,8 @@ std::string nic_xml(const Nic& nic) {
 
 std::string domain_xml(const MachineSpec& spec) {
     std::string type = spec.accelerator == "kvm" ? "kvm" : "qemu";
-    std::string xml = "<domain type='" + type + "'>\n";
+    std::string xml =
+        "<domain type='" + type + "' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n";
     xml += "  <name>" + escape(spec.name) + "</name>\n  <uuid>" + escape(spec.uuid) + "</uuid>\n";
     xml += max_memory(spec) + "  <memory unit='MiB'>" + std::to_string(spec.memory_mib) + "</memory>\n";
     xml += "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n";
@@ -220,7 +227,7 @@ std::string domain_xml(const MachineSpec& spec) {
     if (spec.qemu_uid != 0)
         xml += "  <seclabel type='static' model='dac' relabel='no'><label>+" + std::to_string(spec.qemu_uid) +
                ":+" + std::to_string(spec.qemu_uid) + "</label></seclabel>\n";
-    return xml + devices(spec) + "</domain>\n";
+    return xml + devices(spec) + nic_defaults + "</domain>\n";
 }
 
 } // namespace runvm::vm

@@ -36,8 +36,9 @@ struct MachineSpec {
 
 /// A network card that is plugged into a running machine.
 struct Nic {
-    std::string tap; ///< its name on the host, made with it
+    std::string tap; ///< its name on the host
     std::string mac; ///< "02:00:00:00:00:01": how the guest finds it, until it sets another one
+    bool tap_is_there = false; ///< and stays when the NIC goes; otherwise it is made with it
 };
 
 std::string nic_xml(const Nic& nic);

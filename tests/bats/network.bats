@@ -194,6 +194,11 @@ EOF
     add_link "$SPACE" eth1 27
     wait_until 20 guest_has "$ID" "ip -o addr show dev eth1 | grep -q $SUBNET6::27"
     answers "$SUBNET.27"
+    ip -n "$SPACE" link set eth1 address 02:72:00:00:01:27 mtu 1300
+    wait_until 20 guest_has "$ID" "ip link show dev eth1 | tr '\n' ' ' | grep -q 'mtu 1300 .*02:72:00:00:01:27'"
+    ip neigh flush dev "$BRIDGE" # as after any change of an address
+    answers "$SUBNET.27"
+    answers "$SUBNET6::27"
     ip -n "$SPACE" link del eth0
     wait_until 20 guest_has "$ID" '! ip link show dev eth0'
     # In this order: the kernel removes the second address of a subnet with the first.
@@ -248,6 +253,48 @@ EOF
     assert_success
     assert_stdout lo
     has_no_taps "$SPACE"
+}
+
+@test "network: with network.model macvtap the guest has the links, too, and they come and go" {
+    printf '[network]\nmodel = "macvtap"\n' >"$FILE_DIR/macvtap.toml"
+    new_namespace
+    add_link "$SPACE" eth0 35
+    bundle sh -c "ping -c 1 -W 5 $SUBNET.1 && ping -c 1 -W 5 $SUBNET6::1 && $FOREVER"
+    join "$SPACE"
+    local RUNTIME_GLOBALS="--config $FILE_DIR/macvtap.toml"
+    run_until_ready "$ID"
+    answers "$SUBNET.35"
+    answers "$SUBNET6::35"
+    has_no_taps "$SPACE"
+    if has_filters "$SPACE" eth0; then fail "there are filters"; fi
+    add_link "$SPACE" eth1 36
+    wait_until 20 guest_has "$ID" "ip -o addr show dev eth1 | grep -q $SUBNET6::36"
+    answers "$SUBNET.36"
+    ip -n "$SPACE" link set eth1 address 02:72:00:00:01:36 mtu 1300
+    wait_until 20 guest_has "$ID" "ip link show dev eth1 | tr '\n' ' ' | grep -q 'mtu 1300 .*02:72:00:00:01:36'"
+    ip neigh flush dev "$BRIDGE" # as after any change of an address
+    answers "$SUBNET.36"
+    ip -n "$SPACE" link del eth0
+    wait_until 20 guest_has "$ID" '! ip link show dev eth0'
+    # What the machine leaves when nothing can clear up: the link is free for the next one.
+    kill -KILL "$(monitor_pids)"
+    wait_status "$ID" stopped
+    runtime delete --force "$ID"
+    bundle ping -c 1 -W 5 "$SUBNET.1"
+    join "$SPACE"
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+}
+
+@test "network: sysctls of a link find it" {
+    new_namespace
+    add_link "$SPACE" eth0 37
+    bundle cat /proc/sys/net/ipv4/conf/eth0/rp_filter
+    join "$SPACE"
+    edit '.linux.sysctl["net.ipv4.conf.eth0.rp_filter"] = "2"'
+    capture runtime run --bundle "$BUNDLE" "$ID" </dev/null
+    assert_success
+    assert_stdout 2
 }
 
 @test "network: names are asked at 127.0.0.11 where the namespace has a resolver, over UDP and TCP" {

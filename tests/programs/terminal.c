@@ -7,6 +7,8 @@
 //   send TEXT        types TEXT
 //                    in both \n, \r, \t, \\ and \xHH are understood
 //   size ROWS COLS   resizes the terminal
+//   size ROWS COLS until TEXT
+//                    resizes it again every second, as expect does: who is to hear of it may not listen yet
 //   hangup           closes the master
 // Then it reads to the end of output. All output goes to standard output. The exit status is COMMAND's (128+n
 // for a signal), or 0; 99 if an expected text did not come or on other errors.
@@ -56,20 +58,44 @@ static int read_more(time_t deadline) {
     return 1;
 }
 
-static void expect(const char* text) {
-    time_t deadline = time(NULL) + patience_s;
+// Reads until the text is there; 0 if it is not by the deadline.
+static int find(const char* text, time_t deadline) {
     for (;;) {
         char* found = memmem(output + matched, length - matched, text, strlen(text));
         if (found) {
             matched = (size_t)(found - output) + strlen(text);
-            return;
+            return 1;
         }
-        if (!read_more(deadline)) {
-            fprintf(stderr, "terminal: expected \"%s\" after: %.*s\n", text, (int)(length - matched),
-                    output + matched);
-            exit(99);
-        }
+        if (!read_more(deadline))
+            return 0;
     }
+}
+
+static void miss(const char* text) {
+    fprintf(stderr, "terminal: expected \"%s\" after: %.*s\n", text, (int)(length - matched),
+            output + matched);
+    exit(99);
+}
+
+static void expect(const char* text) {
+    if (!find(text, time(NULL) + patience_s))
+        miss(text);
+}
+
+static void resize(struct winsize size) {
+    if (ioctl(master, TIOCSWINSZ, &size) < 0)
+        die("TIOCSWINSZ");
+}
+
+static void resize_until(struct winsize size, const char* text) {
+    for (int i = 0; i < patience_s; i += 2) {
+        resize(size);
+        if (find(text, time(NULL) + 2))
+            return;
+        struct winsize other = {.ws_row = size.ws_row, .ws_col = (unsigned short)(size.ws_col + 1)};
+        resize(other); // the same size again is no change
+    }
+    miss(text);
 }
 
 // In place; the result may be followed by what is left of the text.
@@ -117,14 +143,17 @@ static void play(FILE* script) {
     while (fgets(line, sizeof line, script)) {
         line[strcspn(line, "\n")] = 0;
         struct winsize size = {0};
+        int until = 0;
         if (strncmp(line, "expect ", 7) == 0) {
             line[7 + unescape(line + 7)] = 0;
             expect(line + 7);
         } else if (strncmp(line, "send ", 5) == 0) {
             type(line + 5);
-        } else if (sscanf(line, "size %hu %hu", &size.ws_row, &size.ws_col) == 2) {
-            if (ioctl(master, TIOCSWINSZ, &size) < 0)
-                die("TIOCSWINSZ");
+        } else if (sscanf(line, "size %hu %hu until %n", &size.ws_row, &size.ws_col, &until) == 2) {
+            if (until > 0)
+                resize_until(size, line + until);
+            else
+                resize(size);
         } else if (strcmp(line, "hangup") == 0) {
             close(master);
             master = -1;
@@ -142,8 +171,7 @@ static pid_t run(char** command) {
     if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
         die("posix_openpt");
     struct winsize size = {.ws_row = 24, .ws_col = 80};
-    if (ioctl(master, TIOCSWINSZ, &size) < 0)
-        die("TIOCSWINSZ");
+    resize(size);
     pid_t child = fork();
     if (child < 0)
         die("fork");

@@ -1,4 +1,5 @@
 #include "network/coupling.h"
+#include "network/link.h"
 
 #include "namespace_fixture.h"
 
@@ -61,7 +62,7 @@ TEST_F(Coupling, RedirectsBothWays) {
 }
 
 TEST_F(Coupling, CarriesFrames) {
-    ASSERT_TRUE(prepare_tap(*netlink, tap_number, 1500));
+    ASSERT_TRUE(bring_up(*netlink, tap_number, 1500));
     ASSERT_TRUE(couple(*netlink, link_number, tap_number));
     // Somebody asks for an address at the other end of the link: the machine hears it, and the namespace,
     // which has the address, does not answer.
@@ -129,7 +130,7 @@ TEST_F(Coupling, ATapIsMovedToAnotherNamespace) {
 }
 
 TEST_F(Coupling, ATapHasNoAddressOfItsOwn) {
-    ASSERT_TRUE(prepare_tap(*netlink, tap_number, 1400));
+    ASSERT_TRUE(bring_up(*netlink, tap_number, 1400));
     Link prepared = find(read(), "rvtap0");
     EXPECT_TRUE(prepared.up);
     EXPECT_EQ(prepared.mtu, 1400U);

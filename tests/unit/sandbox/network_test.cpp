@@ -58,6 +58,16 @@ TEST_F(NetworkTest, TheGuestGetsTheLinksOfTheNamespace) {
     EXPECT_EQ(told(), "setNetwork lo eth0");
 }
 
+TEST_F(NetworkTest, ATapThatIsNotLibvirtsToMakeIsThereBeforeItsNic) {
+    machine.space->makes_taps = true;
+    machine.space->state = with({link(7, "eth0")});
+    ASSERT_TRUE(boot());
+    follow();
+    settle();
+    EXPECT_THAT(machine.space->calls, testing::ElementsAre("make rvtap7 for eth0", "connect eth0 rvtap7"));
+    EXPECT_THAT(machine.calls, Contains("plug rvtap7, which is there"));
+}
+
 TEST_F(NetworkTest, WithoutLinksNothingIsPlugged) {
     ASSERT_TRUE(boot());
     follow();

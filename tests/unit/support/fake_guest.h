@@ -243,7 +243,8 @@ public:
         return opened;
     }
     kj::Promise<Result<void>> plug_nic(const vm::Nic& nic) override {
-        return nic_error ? Result<void>(*nic_error) : done("plug " + nic.tap);
+        return nic_error ? Result<void>(*nic_error)
+                         : done("plug " + nic.tap + (nic.tap_is_there ? ", which is there" : ""));
     }
     kj::Promise<Result<void>> unplug_nic(const vm::Nic& nic) override { return done("unplug " + nic.tap); }
     Result<void> attach_share(ShareRequest request) override {

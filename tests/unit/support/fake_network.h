@@ -18,6 +18,7 @@ struct MadeUpNamespace {
     network::State state;
     std::optional<Error> read_error;
     std::map<std::string, Error> connect_errors; ///< by the link's name
+    bool makes_taps = false;
     std::vector<std::string> calls;
     std::map<std::string, std::string> names; ///< what its resolver answers, by the query
     kj::Own<kj::PromiseFulfiller<void>> waiting;
@@ -44,13 +45,18 @@ public:
         space_->waiting = kj::mv(pair.fulfiller);
         return kj::mv(pair.promise);
     }
+    Result<bool> make_tap(const network::Link& link, const std::string& tap) override {
+        if (space_->makes_taps)
+            space_->calls.push_back("make " + tap + " for " + link.name);
+        return space_->makes_taps;
+    }
     Result<void> connect(const network::Link& link, const std::string& tap) override {
         if (auto error = space_->connect_errors.find(link.name); error != space_->connect_errors.end())
             return error->second;
         space_->calls.push_back("connect " + link.name + " " + tap);
         return {};
     }
-    void disconnect(const network::Link& link) override {
+    void disconnect(const network::Link& link, const std::string&) override {
         space_->calls.push_back("disconnect " + link.name);
     }
     kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override {

@@ -50,6 +50,7 @@ size_t count(const std::string& text, const std::string& part) {
 
 TEST(DomainXml, Nic) {
     expect_golden_text(nic_xml({"rvtap7", "02:72:00:00:00:07"}), "nic");
+    expect_golden_text(nic_xml({"rvtap7", "02:72:00:00:00:07", true}), "nic-of-a-macvtap");
     EXPECT_EQ(nic_xml({"a'/><b c='", ""}).find("<b"), std::string::npos);
 }
 

@@ -109,8 +109,18 @@ kj::Promise<Result<pid_t>> Containers::create(const std::string& id,
     using Answer = Result<pid_t>;
     if (!valid_container_id(id))
         return Answer(Error(ErrorKind::invalid_argument, "bad container id `" + id + "`"));
-    if (containers_.count(id) != 0)
+    if (auto found = containers_.find(id); found != containers_.end()) {
+        // One that is going makes room: the monitor does not wait for the end of what it has discarded.
+        KJ_IF_MAYBE (removal, found->second->removal) {
+            return removal->addBranch().then(
+                [this, id, description](Result<void>&& removed) -> kj::Promise<Answer> {
+                    if (!removed)
+                        return Answer(std::move(removed).error());
+                    return create(id, description);
+                });
+        }
         return Answer(Error(ErrorKind::already_exists, "container `" + id + "` exists already"));
+    }
     if (containers_.size() >= max_containers)
         return Answer(Error(ErrorKind::unavailable, "the sandbox has 256 containers already; delete some"));
     Result<uint64_t> namespaces = Launcher::namespaces_for(description);

@@ -19,8 +19,10 @@ namespace {
 constexpr mode_t folder_mode = 0755;
 // A process that was killed leaves its cgroup a moment later: 1 + 2 + ... + 512 ms.
 constexpr int remove_tries = 10;
-// Each takes what was forked during the one before.
+// Each takes what was forked during the one before. A process that is ending cannot be moved (the kernel says
+// it was), and leaves by itself.
 constexpr int move_tries = 100;
+constexpr useconds_t move_pause_us = 10000;
 
 std::string parent_of(const std::string& path) {
     return path.substr(0, path.rfind('/'));
@@ -256,12 +258,16 @@ Result<void> Place::move_to(const Place& other) const {
         auto target = other.folders_.find(controllers);
         if (target == other.folders_.end())
             continue;
+        std::vector<pid_t> before;
         for (int left = move_tries;; --left) {
             RUNVM_ASSIGN(std::vector<pid_t> pids, processes_in(folder));
             if (pids.empty())
                 break;
             if (left == 0)
                 return still_used(folder, pids);
+            if (pids == before)
+                ::usleep(move_pause_us);
+            before = pids;
             for (pid_t pid : pids)
                 if (auto moved = move_process(target->second, pid);
                     !moved && moved.error().kind() != ErrorKind::process_finished)

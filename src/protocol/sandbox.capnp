@@ -122,7 +122,7 @@ interface Sandbox {
   createContainer @6 (id :Text, container :Common.Container) -> (error :Common.Error);
   # The process is ready to be started when this returns. container.process.streams is filled by the monitor.
   # The connection that makes the first container owns the sandbox until it calls commit: should it break
-  # before, the sandbox ends (a create that was killed leaves nothing).
+  # before, the sandbox ends (a create that was killed leaves nothing). Who makes a further one calls join first.
   commit @7 (id :Text) -> (error :Common.Error);
   startContainer @8 (id :Text, hooksMs :UInt32) -> (error :Common.Error);
   # hooksMs: how long its startHooks may take, on top of what any call to the guest may.
@@ -158,6 +158,10 @@ interface Sandbox {
   # The network namespace that the sandbox's containers are in, on the host: its links, with their addresses and routes,
   # become the guest's, and are followed from now on. Returns before the guest has them; startContainer waits for that.
   # already_exists if the sandbox has another one.
+  join @23 (id :Text) -> (error :Common.Error);
+  # Another container is going to be made, by this connection: the sandbox stays until it calls commit for it. Should
+  # it break before, that container goes, and the others stay. wrong_state as long as the sandbox's first container is
+  # not committed, unavailable if the sandbox is over.
 }
 
 interface AttachedProcess {

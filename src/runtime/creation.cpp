@@ -15,10 +15,14 @@
 #include "runtime/offer.h"
 #include "runtime/sandbox_config.h"
 #include "runtime/share_tree.h"
+#include "runtime/shared_sandbox.h"
 #include "runtime/shim_mounts.h"
 
+#include <chrono>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/utsname.h>
+#include <thread>
 #include <unistd.h>
 
 namespace runvm::runtime {
@@ -27,6 +31,10 @@ namespace {
 
 // Of its process, as it sees it: the container has a pid namespace of its own.
 constexpr pid_t pid_in_container = 1;
+
+// How long another command may take from writing down that its container is created to committing it.
+constexpr std::chrono::seconds commit_limit{5};
+constexpr std::chrono::milliseconds join_pause{10};
 
 void fill_start_hooks(const std::vector<oci::Hook>& hooks, protocol::Container::Builder container) {
     auto fill = [](const std::vector<std::string>& texts, capnp::List<capnp::Text>::Builder out) {
@@ -59,6 +67,14 @@ void take_names(protocol::Container::Builder container) {
     for (auto sysctl : container.getSysctl())
         if (sysctl.getKey() == "kernel/domainname")
             container.setDomainname(sysctl.asReader().getValue());
+}
+
+// Of the namespace that it joins; empty: a new one.
+std::string network_path_of(const oci::HostPlan& plan) {
+    for (const oci::HostNamespace& space : plan.namespaces)
+        if (space.clone_flag == CLONE_NEWNET)
+            return space.path;
+    return "";
 }
 
 } // namespace
@@ -99,12 +115,12 @@ Result<void> Creation::create() {
     context_.trace("cgroup on the host: " + oci::to_string(cgroup_));
     context_.trace("create: reserved the id");
     fault_point("create.after-reserve");
-    if (auto booted = boot_sandbox(); !booted)
-        return explain(std::move(booted).error());
-    context_.trace("create: the machine is booting");
+    if (auto entered = enter_sandbox(); !entered)
+        return explain(std::move(entered).error());
     if (auto started = start_shims(); !started)
         return explain(std::move(started).error());
     context_.trace("create: started the shims");
+    RUNVM_TRY(leave_machine_unbounded());
     fault_point("create.after-shim");
     RUNVM_TRY(run_early_hooks());
     if (auto offered = offer_links(); !offered)
@@ -145,8 +161,6 @@ Result<void> Creation::read_bundle() {
     container_.rootfs = plan_.rootfs;
     container_.annotations = plan_.annotations;
     container_.owner = ::getuid();
-    container_.sandbox_id = options_.id;
-    container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
     container_.config = std::move(text);
     fill_start_hooks(plan_.hooks.start_container, container);
     container.setHookState(oci::hook_state(container_, "created", pid_in_container));
@@ -159,6 +173,7 @@ Result<void> Creation::reserve() {
     reserved_ = true;
     container_.created_ns = now_ns();
     container_.creator = state::process_ref(::getpid());
+    RUNVM_TRY(choose_sandbox());
     RUNVM_TRY(choose_cgroup(context_, cgroup_, container_));
     container_.machine_mib =
         boot_memory_mib(context_, message_.getRoot<protocol::Container>().asReader().getResources());
@@ -166,11 +181,102 @@ Result<void> Creation::reserve() {
     return context_.store->save(container_);
 }
 
+// One of its own; that of this name may be the machine of others by now, whom a container of this name had
+// let in.
+Result<void> Creation::choose_sandbox() {
+    container_.sandbox_id = options_.id;
+    container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
+    RUNVM_ASSIGN(bool is_taken, is_sandbox_of_others(context_, container_.sandbox_folder, options_.id));
+    if (!is_taken)
+        return {};
+    constexpr size_t longest_part = 200; // of at most 255
+    container_.sandbox_id = options_.id.substr(0, longest_part) + "+" +
+                            std::to_string(container_.creator.pid) + "-" +
+                            std::to_string(container_.creator.start_time);
+    container_.sandbox_folder = state::sandbox_folder(context_.root, container_.sandbox_id);
+    return {};
+}
+
+Result<void> Creation::enter_sandbox() {
+    RUNVM_TRY(join_sandbox());
+    if (has_joined_) {
+        context_.trace("create: joined the machine of sandbox " + container_.sandbox_id);
+        return {};
+    }
+    RUNVM_TRY(boot_sandbox());
+    context_.trace("create: the machine is booting");
+    return {};
+}
+
+// Who is to be joined reads as created a moment before it is committed.
+Result<void> Creation::ask_to_join() {
+    using std::chrono::steady_clock;
+    auto deadline = steady_clock::now() + commit_limit;
+    while (true) {
+        auto request = connection_->sandbox().joinRequest();
+        request.setId(options_.id);
+        auto joined = connection_->tell(request.send(), monitor_timeout_ms, "join");
+        if (joined || joined.error().kind() != ErrorKind::wrong_state || steady_clock::now() >= deadline)
+            return joined;
+        std::this_thread::sleep_for(join_pause);
+    }
+}
+
+// The machine of who lives in the network namespace that the container is to be in, if there is one. Its
+// sandbox is locked until the container has a cgroup: whoever deletes the other one may put the machine
+// there.
+Result<void> Creation::join_sandbox() {
+    RUNVM_ASSIGN(auto other, find_in_network(context_, network_path_of(plan_)));
+    if (!other)
+        return {};
+    RUNVM_ASSIGN(sandbox_lock_, state::lock_sandbox(other->sandbox_folder));
+    auto connection = MonitorConnection::open(other->sandbox_folder);
+    if (!connection) { // it has ended meanwhile
+        sandbox_lock_.reset();
+        return {};
+    }
+    connection_ = std::move(*connection);
+    connection_->interrupted_by(interrupts_->fd());
+    has_joined_ = true; // from here on it is not this command's to remove
+    container_.sandbox_id = other->sandbox_id;
+    container_.sandbox_folder = other->sandbox_folder;
+    container_.reaper = other->reaper;
+    // Before: who deletes the other one looks for it.
+    RUNVM_TRY(context_.store->save(container_));
+    fault_point("create.before-join");
+    auto joined = ask_to_join();
+    if (joined)
+        return {};
+    if (joined.error().kind() != ErrorKind::unavailable)
+        return std::move(joined).context("join the machine of container " + other->id);
+    connection_.reset();
+    sandbox_lock_.reset();
+    has_joined_ = false;
+    container_.reaper = {};
+    RUNVM_TRY(choose_sandbox());
+    return context_.store->save(container_);
+}
+
+// Its owner's limits on the host would bound all of it.
+Result<void> Creation::leave_machine_unbounded() {
+    if (!has_joined_)
+        return {};
+    RUNVM_TRY(note_shared(container_.sandbox_folder)); // before: an `update` may be under way
+    RUNVM_ASSIGN(auto others, others_in_sandbox(context_, container_.sandbox_folder, options_.id));
+    for (const state::Container& other : others)
+        RUNVM_TRY(lift_limits(other).context("the limits of container " + other.id));
+    sandbox_lock_.reset();
+    fault_point("create.after-join");
+    return {};
+}
+
 Result<void> Creation::found_cgroup(pid_t first) {
     if (container_.cgroup_folders.empty())
         return {};
     cgroup_founded_ = true;
-    RUNVM_TRY(runtime::found_cgroup(container_, cgroup_.slice, plan_.host_limits, first));
+    RUNVM_TRY(runtime::found_cgroup(
+        container_, cgroup_.slice, has_joined_ ? limits_beside_machine(plan_.host_limits) : plan_.host_limits,
+        first));
     context_.trace("create: made the cgroup");
     fault_point("create.after-cgroup");
     return {};
@@ -209,7 +315,11 @@ Result<void> Creation::start_shims() {
         foreground_terminal_ = stays_;
     }
     RUNVM_ASSIGN(streams_, make_streams(plan_.terminal, options_.preserve_fds));
-    RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_, enter_cgroup_of(container_)));
+    // Without a machine to start, that is the first process of its cgroup.
+    EnterCgroup enter = enter_cgroup_of(container_);
+    if (has_joined_)
+        enter = [this](pid_t pid) { return found_cgroup(pid); };
+    RUNVM_ASSIGN(init_, start_shim_init(context_.layout, plan_, enter));
 
     ShimRequest request;
     request.id = options_.id;
@@ -289,7 +399,7 @@ Result<void> Creation::create_in_guest() {
     if (shim_ended)
         return Error(ErrorKind::unavailable, "process " + std::to_string(shim_.pid) +
                                                  " (runvm-shim) has ended while the container was created");
-    return limit_cpu_time(container_, plan_.host_limits);
+    return has_joined_ ? Result<void>() : limit_cpu_time(container_, plan_.host_limits);
 }
 
 Result<void> Creation::publish() {
@@ -319,7 +429,9 @@ Result<void> Creation::start() {
     auto lock = context_.store->lock(options_.id);
     if (!lock)
         return std::move(lock).error();
-    RUNVM_TRY(start_in_guest(context_, *connection_, options_.id, plan_.hooks));
+    auto started = start_in_guest(context_, *connection_, options_.id, plan_.hooks);
+    connection_.reset(); // one event loop a thread: `delete` may need one
+    RUNVM_TRY(started);
     context_.trace("start: the process runs");
     container_.status = state::Status::running;
     RUNVM_TRY(context_.store->save(container_));
@@ -333,15 +445,21 @@ void Creation::undo() {
         (void)os::wait_for_end(reaper_.pidfd.get(),
                                context_.config.hypervisor.boot_timeout_ms + monitor_timeout_ms);
     os::end_child(reaper_);
-    release_links(context_, container_);
+    if (!has_joined_)
+        release_links(context_, container_);
     os::end_child(shim_);
     os::end_child(init_.process);
     if (!reserved_)
         return;
-    if (cgroup_founded_)
-        (void)remove_cgroup(container_);
     // What cannot be removed (a disk that went read-only) is found by `delete --force`.
-    (void)state::remove_sandbox_folder(container_.sandbox_folder);
+    if (has_joined_) {
+        sandbox_lock_.reset();
+        (void)leave_sandbox(context_, container_);
+    } else {
+        if (cgroup_founded_)
+            (void)remove_cgroup(container_);
+        (void)state::remove_sandbox_folder(container_.sandbox_folder);
+    }
     if (pid_file_written_ && !options_.pid_file.empty())
         ::unlink(options_.pid_file.c_str());
     (void)context_.store->remove(options_.id);

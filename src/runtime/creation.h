@@ -42,6 +42,11 @@ public:
 private:
     Result<void> read_bundle();
     Result<void> reserve();
+    Result<void> choose_sandbox();
+    Result<void> enter_sandbox();
+    Result<void> join_sandbox();
+    Result<void> ask_to_join();
+    Result<void> leave_machine_unbounded();
     Result<void> boot_sandbox();
     Result<void> found_cgroup(pid_t first);
     Result<void> start_shims();
@@ -60,6 +65,7 @@ private:
     bool stays_;
     bool reserved_ = false;
     bool cgroup_founded_ = false;
+    bool has_joined_ = false; ///< the sandbox of others
     bool finished_ = false;
     bool pid_file_written_ = false;
     bool foreground_terminal_ = false;
@@ -68,6 +74,7 @@ private:
     capnp::MallocMessageBuilder message_;
     state::Container container_;
     std::optional<state::Lock> lock_;
+    std::optional<state::Lock> sandbox_lock_; ///< of others' sandbox, while it is joined
     os::Spawned reaper_;
     os::Spawned shim_;
     StartedInit init_;

@@ -4,14 +4,14 @@
 #include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
-#include "runtime/host_cgroup.h"
 #include "runtime/late_hooks.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
-#include "runtime/network_namespace.h"
+#include "runtime/shared_sandbox.h"
 #include "runtime/termination.h"
 
 #include <csignal>
+#include <set>
 
 namespace runvm::runtime {
 
@@ -58,13 +58,7 @@ Result<bool> signal_shim(const state::ProcessRef& shim, int signal) {
 // Everything of a container that is not to be any more. May be called again and again.
 Result<void> clear(Context& context, state::Container container) {
     find_sandbox(context, container);
-    RUNVM_TRY(end_sandbox(container));
-    release_links(context, container);
-    context.trace("delete: the machine is gone");
-    fault_point("delete.after-kill");
-    RUNVM_TRY(end_process(container.shim));
-    RUNVM_TRY(end_shim_init(container.shim_init));
-    RUNVM_TRY(remove_cgroup(container));
+    RUNVM_TRY(leave_sandbox(context, container));
     fault_point("delete.after-cgroup");
     RUNVM_TRY(context.store->remove(container.id));
     // A config.json that cannot be read any more has none.
@@ -73,19 +67,26 @@ Result<void> clear(Context& context, state::Container container) {
     return {};
 }
 
+// What another command waits for will not come any more.
+Result<void> end_for_commands(const Context& context, const state::Container& container) {
+    RUNVM_ASSIGN(auto others, others_in_sandbox(context, container.sandbox_folder, container.id));
+    return others.empty() ? end_process(container.reaper) : end_in_guest(context, container);
+}
+
 // The lock of a container that shall go, whatever another command is doing with it: that one fails as soon as
-// its machine is gone, and if it hangs all the same, it is killed.
+// its machine is gone (the container, if others have the machine, too), and if it hangs all the same, it is
+// killed.
 Result<state::Lock> lock_by_force(Context& context, const std::string& id) {
     auto lock = context.store->lock(id, polite_lock_timeout_ms);
     if (lock || lock.error().kind() != ErrorKind::timeout)
         return lock;
-    context.trace("delete: another command is at work on the container: its machine is killed");
+    context.trace("delete: another command is at work on the container: it is ended");
     state::Container container;
     if (auto loaded = context.store->load(id))
         container = *std::move(loaded);
     container.id = id;
     find_sandbox(context, container);
-    RUNVM_TRY(end_process(container.reaper));
+    RUNVM_TRY(end_for_commands(context, container));
     lock = context.store->lock(id, undo_timeout_ms);
     if (lock || lock.error().kind() != ErrorKind::timeout)
         return lock;
@@ -94,11 +95,23 @@ Result<state::Lock> lock_by_force(Context& context, const std::string& id) {
     return context.store->lock(id);
 }
 
-// What `delete --force` knows of a container whose state cannot be read: its id.
-state::Container nameless(const std::string& id) {
+// `delete --force` of what is no container, or one whose state cannot be read: all that is known is its id.
+// It may have joined any of the machines.
+Result<void> clear_nameless(Context& context, const std::string& id, const Error& found) {
     state::Container container;
     container.id = id;
-    return container;
+    if (found.kind() != ErrorKind::not_found) {
+        RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, context.store->load_all());
+        std::set<std::string> asked;
+        for (const state::Store::Loaded& loaded : all) {
+            if (!loaded.container || !asked.insert(loaded.container->sandbox_folder).second)
+                continue;
+            container.sandbox_folder = loaded.container->sandbox_folder;
+            (void)end_in_guest(context, container); // another one's machine may be in any state
+        }
+        container.sandbox_folder.clear();
+    }
+    return clear(context, std::move(container));
 }
 
 } // namespace
@@ -194,14 +207,14 @@ Result<void> remove(Context& context, const std::string& id, bool force) {
             lock.error().kind() == ErrorKind::not_found || lock.error().kind() == ErrorKind::corrupted;
         if (!force || !clearable)
             return std::move(lock).error();
-        return clear(context, nameless(id));
+        return clear_nameless(context, id, lock.error());
     }
     fault_point("delete.before");
     auto container = context.store->load(id);
     if (!container) {
         if (!force)
             return std::move(container).error();
-        return clear(context, nameless(id));
+        return clear_nameless(context, id, container.error());
     }
     state::Status status = state::effective_status(*container);
     bool deletable = status == state::Status::stopped || status == state::Status::created;

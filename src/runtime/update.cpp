@@ -9,6 +9,7 @@
 #include "runtime/host_cgroup.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/sandbox_config.h"
+#include "runtime/shared_sandbox.h"
 
 #include <capnp/message.h>
 #include <unistd.h>
@@ -66,6 +67,9 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     RUNVM_ASSIGN(auto connection, MonitorConnection::open(container.sandbox_folder));
     container.machine_mib = std::max(container.machine_mib, grown_memory_mib(context, resources));
     RUNVM_TRY(context.store->save(container)); // before the machine has it
+    bool is_bounded = !has_been_shared(container.sandbox_folder);
+    if (!is_bounded)
+        update.host_limits = limits_beside_machine(update.host_limits);
     cgroup::Change host = change_limits(container, update.host_limits);
     RUNVM_TRY(host.widen());
     fault_point("update.before-rpc");
@@ -77,6 +81,8 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     }
     host.tighten();
     RUNVM_TRY(tell_systemd(container, update.host_limits));
+    if (is_bounded && has_been_shared(container.sandbox_folder)) // somebody has joined meanwhile
+        RUNVM_TRY(lift_limits(container));
     fault_point("update.after-rpc");
     container.config = std::move(update.config);
     return context.store->save(container);

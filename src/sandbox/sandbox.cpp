@@ -134,9 +134,30 @@ void Sandbox::creator_left() {
         end("its creator left before it had finished");
 }
 
+Result<void> Sandbox::join(const std::string& id) {
+    RUNVM_TRY(state::check_id(id));
+    if (over_ || failure_)
+        return failure_ ? *failure_ : Error(ErrorKind::unavailable, "the sandbox's containers have ended");
+    if (!committed_)
+        return Error(ErrorKind::wrong_state, "the sandbox's first container is still being created");
+    if (containers_.count(id) != 0 || !joining_.insert(id).second)
+        return Error(ErrorKind::already_exists, "the sandbox has a container " + id + " already");
+    return {};
+}
+
+// The other containers stay, whatever has become of this one.
+void Sandbox::joiner_left(const std::string& id) {
+    if (joining_.erase(id) == 0)
+        return;
+    if (auto made = containers_.find(id); made != containers_.end())
+        discard(ProcessPtr(made->second.init)); // discard takes the record away
+    settle();
+}
+
 Result<void> Sandbox::commit(const std::string& id) {
     RUNVM_TRY(find(id));
-    committed_ = true;
+    if (joining_.erase(id) == 0)
+        committed_ = true;
     return {};
 }
 

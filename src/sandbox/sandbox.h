@@ -107,8 +107,13 @@ public:
     /// The connection that makes the sandbox: if it is lost before `commit`, the sandbox ends.
     void creator_came();
     void creator_left();
-    /// It has yet to commit a container: its hooks may take any time.
-    bool awaits_creator() const { return creator_is_here_ && !committed_; }
+    /// Another connection makes a container: the sandbox stays until that is committed, or the connection is
+    /// lost. wrong_state as long as the first container is not committed.
+    Result<void> join(const std::string& id);
+    /// It was lost, or had committed the container.
+    void joiner_left(const std::string& id);
+    /// Somebody has yet to commit a container: its hooks may take any time.
+    bool awaits_creator() const { return (creator_is_here_ && !committed_) || !joining_.empty(); }
     Result<void> commit(const std::string& id);
 
     using Listener = std::function<void(protocol::Event::Builder)>;
@@ -209,7 +214,8 @@ private:
     uint32_t agent_timeout_ms_ = 30000;
     uint32_t boot_ms_ = 0;
     bool asked_to_pause_ = false;
-    bool committed_ = false;
+    bool committed_ = false;        ///< the first container is
+    std::set<std::string> joining_; ///< further ones, until they are
     bool creator_is_here_ = false;
     bool is_ending_ = false; ///< the machine is being destroyed
     bool over_ = false;

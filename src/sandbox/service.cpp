@@ -1,6 +1,7 @@
 #include "sandbox/service.h"
 
 #include "channel/rpc_error.h"
+#include "sandbox/holdings.h"
 
 #include <capnp/rpc-twoparty.h>
 #include <fcntl.h>
@@ -85,33 +86,6 @@ Promised<std::vector<NewShare>> take_shares(const std::string& container,
             });
 }
 
-// The processes that a connection is the shim of. They are let go when the connection is lost, not when the
-// last reference to a capability goes: a call that is never answered (a pending wait) keeps its object.
-class Attachments {
-public:
-    explicit Attachments(Sandbox& sandbox) : sandbox_(sandbox) {}
-    Attachments(const Attachments&) = delete;
-    Attachments& operator=(const Attachments&) = delete;
-    ~Attachments() { detach_all(); }
-
-    void attach(const ProcessPtr& process) {
-        if (over_)
-            return;
-        sandbox_.attach(*process);
-        processes_.push_back(process);
-    }
-    void detach_all() {
-        over_ = true;
-        for (const ProcessPtr& process : std::exchange(processes_, {}))
-            sandbox_.detach(process);
-    }
-
-private:
-    Sandbox& sandbox_;
-    std::vector<ProcessPtr> processes_;
-    bool over_ = false;
-};
-
 class AttachedProcessServer final : public protocol::AttachedProcess::Server {
 public:
     AttachedProcessServer(Sandbox& sandbox, ProcessPtr process)
@@ -142,8 +116,8 @@ private:
 
 class SandboxServer final : public protocol::Sandbox::Server {
 public:
-    SandboxServer(Sandbox& sandbox, std::shared_ptr<Attachments> attachments)
-        : sandbox_(sandbox), attachments_(std::move(attachments)) {}
+    SandboxServer(Sandbox& sandbox, std::shared_ptr<Holdings> holdings)
+        : sandbox_(sandbox), holdings_(std::move(holdings)) {}
 
     kj::Promise<void> status(StatusContext context) override;
     kj::Promise<void> pause(PauseContext context) override { return answer_later(context, sandbox_.pause()); }
@@ -180,7 +154,11 @@ public:
                                                       std::move(offer.shares), std::move(offer.streams)));
     }
     kj::Promise<void> commit(CommitContext context) override {
-        answer(context, sandbox_.commit(context.getParams().getId().cStr()));
+        answer(context, holdings_->joins.commit(context.getParams().getId().cStr()));
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> join(JoinContext context) override {
+        answer(context, holdings_->joins.join(context.getParams().getId().cStr()));
         return kj::READY_NOW;
     }
     kj::Promise<void> startContainer(StartContainerContext context) override {
@@ -234,7 +212,7 @@ private:
     }
 
     Sandbox& sandbox_;
-    std::shared_ptr<Attachments> attachments_;
+    std::shared_ptr<Holdings> holdings_;
     std::map<ProcessName, Offer> offers_;
 };
 
@@ -392,7 +370,7 @@ kj::Promise<void> SandboxServer::attachProcess(AttachProcessContext context) {
                 answer(context, std::move(found).error());
                 return;
             }
-            attachments_->attach(*found);
+            holdings_->attachments.attach(*found);
             context.getResults().setProcess(kj::heap<AttachedProcessServer>(sandbox_, *found));
         });
 }
@@ -405,7 +383,8 @@ public:
     }
     /// The connection is lost, or was closed.
     ~ServiceServer() noexcept(false) {
-        attachments_->detach_all();
+        holdings_->attachments.detach_all();
+        holdings_->joins.abandon();
         if (creator_)
             sandbox_.creator_left();
     }
@@ -414,7 +393,7 @@ public:
         auto result = sandbox_.boot(context.getParams().getConfig());
         answer(context, result);
         if (result) {
-            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, attachments_));
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, holdings_));
         }
         return kj::READY_NOW;
     }
@@ -424,7 +403,7 @@ public:
         bool there =
             sandbox_.state() != protocol::SandboxState::CREATED && (id.empty() || id == sandbox_.id());
         if (there)
-            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, attachments_));
+            context.getResults().setSandbox(kj::heap<SandboxServer>(sandbox_, holdings_));
         else
             answer(context, Error(ErrorKind::not_found, "this monitor has no such sandbox"));
         return kj::READY_NOW;
@@ -441,7 +420,7 @@ public:
 private:
     Sandbox& sandbox_;
     bool creator_;
-    std::shared_ptr<Attachments> attachments_ = std::make_shared<Attachments>(sandbox_);
+    std::shared_ptr<Holdings> holdings_ = std::make_shared<Holdings>(sandbox_);
 };
 
 capnp::ReaderOptions reader_options() {

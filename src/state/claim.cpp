@@ -34,7 +34,7 @@ Result<Locked> try_lock(int fd, const std::string& path) {
     return Locked::yes;
 }
 
-Result<void> wait_for_lock(int fd, const std::string& path, const std::string& id, int limit_ms) {
+Result<void> wait_for_lock(int fd, const std::string& path, const std::string& whose, int limit_ms) {
     using std::chrono::milliseconds;
     using std::chrono::steady_clock;
     auto deadline = steady_clock::now() + milliseconds(limit_ms);
@@ -43,11 +43,11 @@ Result<void> wait_for_lock(int fd, const std::string& path, const std::string& i
     while (true) {
         auto locked = try_lock(fd, path);
         if (!locked)
-            return with_container(std::move(locked).error(), id);
+            return std::move(locked).error().add_context(whose);
         if (*locked == Locked::yes)
             return {};
         if (steady_clock::now() >= deadline)
-            return Error(ErrorKind::timeout, "container " + id +
+            return Error(ErrorKind::timeout, whose +
                                                  " is in use by another command that has not ended within " +
                                                  std::to_string(limit_ms) + " ms; try again later");
         std::this_thread::sleep_for(pause);

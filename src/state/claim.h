@@ -16,8 +16,8 @@ Error with_container(Error error, const std::string& id);
 enum class Locked { yes, no };
 /// flock(2) of `fd`, which is `path`, if nobody has it.
 Result<Locked> try_lock(int fd, const std::string& path);
-/// The same, waiting: timeout after `limit_ms`.
-Result<void> wait_for_lock(int fd, const std::string& path, const std::string& id, int limit_ms);
+/// The same, waiting: timeout after `limit_ms`. `whose`: what the lock is of, for errors.
+Result<void> wait_for_lock(int fd, const std::string& path, const std::string& whose, int limit_ms);
 /// True if `path` still names what `fd` holds open: else the container was deleted while this waited.
 bool is_still_at(int fd, const std::string& path);
 

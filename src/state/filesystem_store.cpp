@@ -171,7 +171,7 @@ Result<Lock> FilesystemStore::lock(const std::string& id, int limit_ms) {
     auto fd = os::open_file(folder_of(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd)
         return with_container(folder_error(std::move(fd).error(), folder_of(id)), id);
-    RUNVM_TRY(wait_for_lock(fd->get(), folder_of(id), id, limit_ms));
+    RUNVM_TRY(wait_for_lock(fd->get(), folder_of(id), "container " + id, limit_ms));
     // Deleted while this waited: the lock is that of a folder nobody can find any more.
     if (!is_still_at(fd->get(), folder_of(id)))
         return with_container(not_found(), id);

@@ -1,7 +1,9 @@
 #include "core/hash.h"
 #include "os/file.h"
+#include "state/claim.h"
 #include "state/store.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +86,20 @@ Result<std::string> claim_machine_folder(const std::string& run_folder, const st
     if (::symlink(folder.c_str(), (sandbox_folder + machine_link).c_str()) != 0)
         return system_error("write " + sandbox_folder + machine_link);
     return folder;
+}
+
+Result<std::optional<Lock>> lock_sandbox(const std::string& folder, int limit_ms) {
+    std::optional<Lock> none;
+    while (true) {
+        auto fd = os::open_file(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!fd && fd.error().errno_value() == ENOENT)
+            return none;
+        if (!fd)
+            return std::move(fd).error();
+        RUNVM_TRY(wait_for_lock(fd->get(), folder, "sandbox " + folder, limit_ms));
+        if (is_still_at(fd->get(), folder)) // else another one may be there
+            return std::optional<Lock>(Lock(std::move(*fd)));
+    }
 }
 
 Result<void> remove_sandbox_folder(const std::string& folder) {

@@ -6,6 +6,7 @@
 #include "state/container.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,10 @@ Result<std::string> claim_sandbox_folder(const std::string& root, const std::str
 /// Where a machine of libvirtd's has its sockets: a folder below `run_folder`, because no other user gets
 /// into the sandbox's own. Noted in the sandbox's folder, with which it is removed.
 Result<std::string> claim_machine_folder(const std::string& run_folder, const std::string& sandbox_folder);
+
+/// Held while a container comes to a sandbox that others have, or leaves one: who ends it knows that nobody
+/// is coming. Nothing if there is no such folder; timeout as Store::lock.
+Result<std::optional<Lock>> lock_sandbox(const std::string& folder, int limit_ms = default_lock_timeout_ms);
 
 /// Removes the sandbox's folder, and its machine's.
 Result<void> remove_sandbox_folder(const std::string& folder);

@@ -135,7 +135,7 @@ Result<Lock> LeveldbStore::lock(const std::string& id, int limit_ms) {
     auto fd = open_lock(id);
     if (!fd)
         return with_container(std::move(fd).error(), id);
-    RUNVM_TRY(wait_for_lock(fd->get(), lock_path(id), id, limit_ms));
+    RUNVM_TRY(wait_for_lock(fd->get(), lock_path(id), "container " + id, limit_ms));
     RUNVM_ASSIGN(there, exists(id));
     if (is_still_at(fd->get(), lock_path(id))) {
         if (there)

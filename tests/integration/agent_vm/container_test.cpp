@@ -169,4 +169,20 @@ TEST(AgentVm, RefusesNonsense) {
     vm->remove_shares("nonsense");
 }
 
+TEST(AgentVm, MakesAContainerWhoseNameIsThatOfOneThatIsGoing) {
+    vm->add_rootfs("again");
+    auto first = container_request("again", {"sleep", "1000"});
+    ASSERT_FALSE(create(first).failed);
+    auto going = vm->agent().deleteContainerRequest();
+    going.setId("again");
+    auto gone = going.send();
+    auto second = container_request("again", {"sleep", "1000"});
+    Failure failure = create(second);
+    EXPECT_FALSE(failure.failed) << failure.text;
+    EXPECT_FALSE(failure_of(wait_for(kj::mv(gone))).failed);
+    EXPECT_FALSE(start("again").failed);
+    EXPECT_FALSE(remove("again").failed);
+    vm->remove_shares("again");
+}
+
 } // namespace runvm::test

@@ -65,6 +65,13 @@ protected:
         ASSERT_TRUE(created) << created.error().to_string();
     }
 
+    // Without streams, which would keep the sandbox after its end.
+    void create_silent(const std::string& id) {
+        capnp::MallocMessageBuilder message;
+        auto created = wait(sandbox.create_container(id, message.initRoot<protocol::Container>(), {}, {}));
+        ASSERT_TRUE(created) << created.error().to_string();
+    }
+
     // Lets everything that can happen now happen.
     void settle() { wait(io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS)); }
 

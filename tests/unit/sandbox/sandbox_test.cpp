@@ -297,6 +297,54 @@ TEST_F(SandboxTest, AShimWaitsAsLongAsItsCreatorIsAtWork) {
     EXPECT_TRUE(wait(kj::mv(found)));
 }
 
+TEST_F(SandboxTest, IsJoinedOnlyOnceItsFirstContainerIsCommitted) {
+    ASSERT_TRUE(boot());
+    sandbox.creator_came();
+    create("c1");
+    EXPECT_EQ(sandbox.join("c2").error().kind(), ErrorKind::wrong_state);
+    ASSERT_TRUE(sandbox.commit("c1"));
+    EXPECT_EQ(sandbox.join("c1").error().kind(), ErrorKind::already_exists);
+    EXPECT_EQ(sandbox.join("c/2").error().kind(), ErrorKind::invalid_argument);
+    EXPECT_TRUE(sandbox.join("c2"));
+    EXPECT_EQ(sandbox.join("c2").error().kind(), ErrorKind::already_exists);
+    machine.die("cut off");
+    EXPECT_EQ(sandbox.join("c3").error().kind(), ErrorKind::unavailable);
+}
+
+TEST_F(SandboxTest, StaysForWhoHasJoinedIt) {
+    ASSERT_TRUE(boot());
+    create_silent("c1");
+    ASSERT_TRUE(sandbox.commit("c1"));
+    ASSERT_TRUE(sandbox.join("c2"));
+    ASSERT_TRUE(wait(sandbox.delete_container("c1")));
+    settle();
+    EXPECT_TRUE(over.empty());
+    create_silent("c2");
+    ASSERT_TRUE(sandbox.commit("c2"));
+    sandbox.joiner_left("c2"); // its connection is closed
+    settle();
+    EXPECT_EQ(sandbox.containers().count("c2"), 1U);
+    EXPECT_TRUE(over.empty());
+    ASSERT_TRUE(wait(sandbox.delete_container("c2")));
+    settle();
+    EXPECT_FALSE(over.empty());
+}
+
+TEST_F(SandboxTest, AJoinerThatIsLostTakesItsOwnContainerOnly) {
+    ASSERT_TRUE(boot());
+    create("c1");
+    ASSERT_TRUE(sandbox.commit("c1"));
+    ASSERT_TRUE(sandbox.join("c2"));
+    create("c2");
+    sandbox.joiner_left("c2");
+    settle();
+    EXPECT_EQ(sandbox.containers().count("c2"), 0U);
+    EXPECT_EQ(sandbox.containers().count("c1"), 1U);
+    EXPECT_THAT(script.calls, Contains("deleteContainer c2"));
+    EXPECT_TRUE(over.empty());
+    EXPECT_TRUE(sandbox.join("c2")) << "the name is free again";
+}
+
 TEST_F(SandboxTest, DeleteEndsTheProcessAndTakesTheSharesAway) {
     ASSERT_TRUE(boot());
     create("c1");

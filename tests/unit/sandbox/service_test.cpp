@@ -72,5 +72,85 @@ TEST_F(ServiceTest, ServesAgainAfterItTookTheLastDescriptor) {
     expect_an_answer(connect());
 }
 
+class JoinTest : public ServiceTest {
+protected:
+    void SetUp() override {
+        ServiceTest::SetUp();
+        capnp::MallocMessageBuilder message;
+        auto config = message.initRoot<protocol::SandboxConfig>();
+        config.setSandboxId("c1");
+        ASSERT_TRUE(sandbox.boot(config));
+        create("c1");
+        ASSERT_TRUE(sandbox.commit("c1"));
+    }
+
+    struct Connection {
+        explicit Connection(kj::Own<kj::AsyncIoStream> opened) : stream(kj::mv(opened)) {}
+        kj::Own<kj::AsyncIoStream> stream;
+        capnp::TwoPartyClient client{*stream};
+        protocol::Sandbox::Client sandbox =
+            client.bootstrap().castAs<protocol::SandboxService>().fetchSandboxRequest().send().getSandbox();
+    };
+    kj::Own<Connection> connected() {
+        return kj::heap<Connection>(io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(connect().release())));
+    }
+
+    void join(Connection& connection, const char* id) {
+        auto request = connection.sandbox.joinRequest();
+        request.setId(id);
+        EXPECT_FALSE(request.send().wait(io.waitScope).getError().getFailed()) << id;
+        create(id);
+    }
+
+    void commit(Connection& connection, const char* id) {
+        auto request = connection.sandbox.commitRequest();
+        request.setId(id);
+        EXPECT_FALSE(request.send().wait(io.waitScope).getError().getFailed()) << id;
+    }
+
+    void create(const char* id) {
+        capnp::MallocMessageBuilder message;
+        EXPECT_TRUE(wait(sandbox.create_container(id, message.initRoot<protocol::Container>(), {}, {})));
+    }
+
+    bool has(const char* id) { return sandbox.containers().count(id) == 1; }
+    void settle() { io.provider->getTimer().afterDelay(20 * kj::MILLISECONDS).wait(io.waitScope); }
+    Result<void> wait(Promised<void> promise) {
+        return io.provider->getTimer().timeoutAfter(30 * kj::SECONDS, kj::mv(promise)).wait(io.waitScope);
+    }
+};
+
+TEST_F(JoinTest, AConnectionThatIsLostTakesTheContainersItHasNotCommitted) {
+    auto connection = connected();
+    join(*connection, "kept");
+    join(*connection, "lost");
+    commit(*connection, "kept");
+    // A call that has no answer yet keeps its object.
+    auto request = connection->sandbox.waitProcessRequest();
+    request.setId("c1");
+    auto pending = request.send();
+    settle();
+    connection = nullptr;
+    settle();
+    EXPECT_TRUE(has("c1"));
+    EXPECT_TRUE(has("kept"));
+    EXPECT_FALSE(has("lost"));
+}
+
+TEST_F(JoinTest, WhatIsCommittedIsNotItsConnectionsAnyMore) {
+    auto first = connected();
+    join(*first, "c2");
+    commit(*first, "c2");
+    ASSERT_TRUE(wait(sandbox.delete_container("c2")));
+    auto second = connected();
+    join(*second, "c2");
+    first = nullptr;
+    settle();
+    EXPECT_TRUE(has("c2"));
+    second = nullptr;
+    settle();
+    EXPECT_FALSE(has("c2"));
+}
+
 } // namespace
 } // namespace runvm::sandbox

@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 namespace runvm::state {
 namespace {
@@ -93,6 +95,34 @@ TEST(SandboxFolderTest, ItsMachinesFolderGoesWithIt) {
     // It may never have been made.
     ASSERT_TRUE(claim_machine_folder(root.path() + "/run", *claim_sandbox_folder(root.path(), "c1")));
     EXPECT_TRUE(remove_sandbox_folder(*folder));
+}
+
+TEST(SandboxFolderTest, IsLockedByOneAtATime) {
+    test::TemporaryFolder root;
+    std::string folder = sandbox_folder(root.path(), "c1");
+    auto none = lock_sandbox(folder);
+    ASSERT_TRUE(none) << none.error().to_string();
+    EXPECT_FALSE(none->has_value()) << "there is no such sandbox";
+
+    ASSERT_TRUE(claim_sandbox_folder(root.path(), "c1"));
+    auto held = lock_sandbox(folder);
+    ASSERT_TRUE(held && held->has_value());
+    auto second = lock_sandbox(folder, 10);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind(), ErrorKind::timeout);
+    EXPECT_THAT(second.error().to_string(), HasSubstr("sandbox " + folder + " is in use"));
+
+    // The lock of a folder that has gone meanwhile would be nobody's: a later one is locked itself.
+    std::thread successor([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        EXPECT_TRUE(remove_sandbox_folder(folder));
+        EXPECT_TRUE(claim_sandbox_folder(root.path(), "c1"));
+        held->reset();
+    });
+    auto later = lock_sandbox(folder);
+    successor.join();
+    ASSERT_TRUE(later && later->has_value());
+    EXPECT_FALSE(lock_sandbox(folder, 10)) << "it is that of what is there now";
 }
 
 } // namespace

@@ -84,7 +84,13 @@ public:
         return play("forgetProcess", context.getParams().getExecId(), context);
     }
     kj::Promise<void> deleteContainer(DeleteContainerContext context) override {
-        return play("deleteContainer", context.getParams().getId(), context);
+        auto id = context.getParams().getId();
+        auto played = play("deleteContainer", id, context);
+        if (script_.silent.count("deleteContainer") == 0 && script_.errors.count("deleteContainer") == 0)
+            for (auto& [process, fulfiller] : script_.waiting)
+                if (process.rfind(std::string(id.cStr()) + "/", 0) == 0)
+                    fulfiller->fulfill();
+        return played;
     }
     kj::Promise<void> setClock(SetClockContext context) override {
         return play("setClock", context.getParams().getHostTimeNs() > 0 ? "of now" : "of no time", context);

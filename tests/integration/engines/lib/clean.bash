@@ -11,9 +11,9 @@ each() {
 
 case $ENGINE in
 docker | podman)
-    # Podman would give each its grace time.
+    # Podman would give each its grace time, and keeps one whose network another is in; which goes with it.
     at_once=()
-    if [[ $ENGINE == podman ]]; then at_once=(--time 0); fi
+    if [[ $ENGINE == podman ]]; then at_once=(--time 0 --depend --ignore); fi
     "$E" ps --all --quiet | each "$E" rm --force --volumes "${at_once[@]}"
     "$E" volume ls --quiet | each "$E" volume rm --force
     "$E" network ls --format '{{.Name}}' | { grep -vxE 'bridge|host|none|podman' || true; } | each "$E" network rm

@@ -16,9 +16,6 @@ source "$ENGINES/lib/images.bash"
 source "$ENGINES/lib/instance.bash"
 
 DIFFERENCES=$REPOSITORY/docs/differences.md
-# What runvm has not yet: a scenario that needs it is run under runc only.
-RUNVM_LACKS=${RUNVM_LACKS-shared}
-# RUNTIME=runc: scenarios are tried out under runc alone.
 # Of one run of a scenario: some machines boot several times in it, beside other tests.
 SCENARIO_TIMEOUT_S=${SCENARIO_TIMEOUT_S:-80}
 
@@ -68,16 +65,9 @@ run_scenario() {
 
 is_listed() { grep -qF "| \`$1\` |" "$DIFFERENCES"; }
 
-# compare NAME [WHAT IT NEEDS...]: SCRIPT says the same under both runtimes, but for the lines EXPECTED.
+# compare NAME: SCRIPT says the same under both runtimes, but for the lines EXPECTED.
 compare() {
-    local name=$1 need differing expected
-    shift
-    for need in "$@"; do
-        if [[ " $RUNVM_LACKS " == *" $need "* ]]; then
-            run_scenario runc
-            skip "runvm has no $need yet"
-        fi
-    done
+    local name=$1 differing expected
     run_scenario runc
     if is_runc; then return; fi
     run_scenario runvm

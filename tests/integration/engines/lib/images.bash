@@ -63,7 +63,7 @@ instance_load_images() {
         image_archive docker.io/library/healthy:latest "$FILE_DIR/busybox.tar" '.config += {Healthcheck: {Test: ["CMD", "test",
             "-e", "/tmp/healthy"], Interval: 500000000, Timeout: 30000000000, Retries: 2}}' | instance_load
     fi
-    if grep -q 'debian' "$BATS_TEST_FILENAME"; then
+    if grep -q 'debian' "${BATS_TEST_FILENAME:-/dev/null}"; then
         debian_layer
         image_archive docker.io/library/debian:latest "$FILE_DIR/debian.tar" | instance_load
         rm "$FILE_DIR/debian.tar"

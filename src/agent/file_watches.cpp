@@ -4,15 +4,18 @@
 #include "agent/console.h"
 #include "agent/event_forge.h"
 #include "agent/syscalls.h"
+#include "core/number.h"
 #include "os/file.h"
 #include "os/process.h"
 
+#include <dirent.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
 #include <climits>
+#include <memory>
 
 namespace runvm::agent {
 
@@ -27,6 +30,15 @@ constexpr uint64_t every_call = 1;
 
 std::string container_of(const std::string& path) {
     return path.substr(0, path.find('/'));
+}
+
+std::set<pid_t> all_processes() {
+    std::set<pid_t> found;
+    std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir("/proc"), ::closedir);
+    while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr)
+        if (auto pid = whole_number<pid_t>(entry->d_name))
+            found.insert(*pid);
+    return found;
 }
 
 Result<void> check_event(protocol::FileEvent::Reader event) {
@@ -59,6 +71,9 @@ void FileWatches::follow_soon() {
     tasks_.add(timer_.afterDelay(start_delay).then([this] {
         follows_ = true;
         follow();
+        // Those who were quicker than the probe.
+        next_.asks_everybody = true;
+        begin_job();
     }));
 }
 
@@ -147,7 +162,8 @@ void FileWatches::begin_job() {
         Job job = std::exchange(next_, Job());
         auto told = std::exchange(told_, {});
         job.looks_at_all = !job.watchers.empty() && watches_.size() > protocol::MAX_FILE_WATCHES / 2;
-        prepare_forging();
+        if (!job.watchers.empty() || !job.events.empty())
+            prepare_forging();
         return run_job(job).then([this, told = kj::mv(told)]() mutable {
             for (auto& fulfiller : told)
                 fulfiller->fulfill();
@@ -215,7 +231,7 @@ FileFindings FileWatches::do_job(const Job& job) const {
         for (const auto& [id, watch] : watches_)
             if (is_gone(watch, [&](int inode) { return forge->ask(inode); }))
                 findings.unwatched.push_back(id);
-    for (pid_t process : job.watchers) {
+    for (pid_t process : job.asks_everybody ? all_processes() : job.watchers) {
         for (const WatchedInode& inode : watched_by(process)) {
             auto known = ids_.find({inode.device, inode.number});
             if (!mounts.has(inode.device) ||

@@ -56,7 +56,8 @@ private:
     struct Job {
         std::set<pid_t> watchers; ///< processes that have new watches
         std::vector<Event> events;
-        bool looks_at_all = false; ///< whether those that are known are watched still
+        bool looks_at_all = false;   ///< whether those that are known are watched still
+        bool asks_everybody = false; ///< which processes have watches
     };
     void follow();
     void begin_job();

@@ -233,6 +233,13 @@ Result<void> uncouple(Netlink& netlink, uint32_t link) {
     return {};
 }
 
+Result<void> uncouple(Netlink& netlink, uint32_t link, uint32_t tap) {
+    auto ingress = read_ingress(netlink, link);
+    if (ingress && ingress->has_ours && ingress->tap != 0 && ingress->tap != tap)
+        return {};
+    return uncouple(netlink, link);
+}
+
 Result<void> uncouple_abandoned(Netlink& netlink) {
     RUNVM_ASSIGN(Reading reading, read_state(netlink));
     for (const LinkDetails& details : reading.links) {

@@ -23,6 +23,8 @@ Result<void> couple(Netlink& netlink, uint32_t link, uint32_t tap);
 
 /// Takes our filters from a link; success if it has none, or is gone.
 Result<void> uncouple(Netlink& netlink, uint32_t link);
+/// The same, unless they lead to another machine's living tap than this one.
+Result<void> uncouple(Netlink& netlink, uint32_t link, uint32_t tap);
 
 /// Takes filters from all links whose machine is gone.
 Result<void> uncouple_abandoned(Netlink& netlink);

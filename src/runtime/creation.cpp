@@ -184,16 +184,15 @@ Result<void> Creation::reserve() {
 // One of its own; that of this name may be the machine of others by now, whom a container of this name had
 // let in.
 Result<void> Creation::choose_sandbox() {
-    container_.sandbox_id = options_.id;
-    container_.sandbox_folder = state::sandbox_folder(context_.root, options_.id);
-    RUNVM_ASSIGN(bool is_taken, is_sandbox_of_others(context_, container_.sandbox_folder, options_.id));
-    if (!is_taken)
-        return {};
+    std::string sandbox_id = options_.id;
+    RUNVM_ASSIGN(bool is_taken, is_sandbox_of_others(
+                                    context_, state::sandbox_folder(context_.root, sandbox_id), options_.id));
     constexpr size_t longest_part = 200; // of at most 255
-    container_.sandbox_id = options_.id.substr(0, longest_part) + "+" +
-                            std::to_string(container_.creator.pid) + "-" +
-                            std::to_string(container_.creator.start_time);
-    container_.sandbox_folder = state::sandbox_folder(context_.root, container_.sandbox_id);
+    if (is_taken)
+        sandbox_id = options_.id.substr(0, longest_part) + "+" + std::to_string(container_.creator.pid) +
+                     "-" + std::to_string(container_.creator.start_time);
+    container_.sandbox_id = sandbox_id;
+    container_.sandbox_folder = state::sandbox_folder(context_.root, sandbox_id);
     return {};
 }
 
@@ -262,9 +261,12 @@ Result<void> Creation::leave_machine_unbounded() {
     if (!has_joined_)
         return {};
     RUNVM_TRY(note_shared(container_.sandbox_folder)); // before: an `update` may be under way
-    RUNVM_ASSIGN(auto others, others_in_sandbox(context_, container_.sandbox_folder, options_.id));
-    for (const state::Container& other : others)
-        RUNVM_TRY(lift_limits(other).context("the limits of container " + other.id));
+    RUNVM_ASSIGN(auto others, all_others_in_sandbox(context_, container_.sandbox_folder, options_.id));
+    for (const state::Container& other : others) {
+        auto lifted = lift_limits(other);
+        if (!lifted && state::effective_status(other) != state::Status::stopped) // its cgroup may be gone
+            return std::move(lifted).context("the limits of container " + other.id);
+    }
     sandbox_lock_.reset();
     fault_point("create.after-join");
     return {};
@@ -274,6 +276,7 @@ Result<void> Creation::found_cgroup(pid_t first) {
     if (container_.cgroup_folders.empty())
         return {};
     cgroup_founded_ = true;
+    RUNVM_TRY(note_cgroup(container_));
     RUNVM_TRY(runtime::found_cgroup(
         container_, cgroup_.slice, has_joined_ ? limits_beside_machine(plan_.host_limits) : plan_.host_limits,
         first));
@@ -286,6 +289,7 @@ Result<void> Creation::boot_sandbox() {
     // Of a container that was there before.
     RUNVM_TRY(state::remove_sandbox_folder(container_.sandbox_folder));
     RUNVM_TRY(state::claim_sandbox_folder(context_.root, container_.sandbox_id));
+    has_folder_ = true;
     RUNVM_ASSIGN(StartedMonitor monitor, start_monitor(context_.layout, container_.sandbox_folder,
                                                        [this](pid_t pid) { return found_cgroup(pid); }));
     reaper_ = std::move(monitor.reaper);
@@ -438,6 +442,16 @@ Result<void> Creation::start() {
     return run_poststart(container_, plan_.hooks);
 }
 
+Result<void> Creation::clear_sandbox() {
+    if (has_joined_) {
+        sandbox_lock_.reset();
+        return leave_sandbox(context_, container_);
+    }
+    if (cgroup_founded_)
+        RUNVM_TRY(remove_cgroup(container_));
+    return has_folder_ ? state::remove_sandbox_folder(container_.sandbox_folder) : Result<void>();
+}
+
 void Creation::undo() {
     connection_.reset();
     // Its monitor ends by itself now. A libvirtd keeps a machine whose monitor is killed while it starts it.
@@ -451,18 +465,11 @@ void Creation::undo() {
     os::end_child(init_.process);
     if (!reserved_)
         return;
-    // What cannot be removed (a disk that went read-only) is found by `delete --force`.
-    if (has_joined_) {
-        sandbox_lock_.reset();
-        (void)leave_sandbox(context_, container_);
-    } else {
-        if (cgroup_founded_)
-            (void)remove_cgroup(container_);
-        (void)state::remove_sandbox_folder(container_.sandbox_folder);
-    }
+    Result<void> cleared = clear_sandbox();
     if (pid_file_written_ && !options_.pid_file.empty())
         ::unlink(options_.pid_file.c_str());
-    (void)context_.store->remove(options_.id);
+    if (cleared) // what cannot be removed (a disk that went read-only) is found by `delete --force`
+        (void)context_.store->remove(options_.id);
     if (init_.process.pid != 0)
         run_poststop(context_, container_, plan_.hooks);
 }

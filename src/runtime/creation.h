@@ -55,6 +55,7 @@ private:
     Result<void> refuse_links() const;
     Result<void> create_in_guest();
     Result<void> publish();
+    Result<void> clear_sandbox();
     void undo();
     Error explain(Error error) const;
 
@@ -66,6 +67,7 @@ private:
     bool reserved_ = false;
     bool cgroup_founded_ = false;
     bool has_joined_ = false; ///< the sandbox of others
+    bool has_folder_ = false; ///< of its own sandbox
     bool finished_ = false;
     bool pid_file_written_ = false;
     bool foreground_terminal_ = false;

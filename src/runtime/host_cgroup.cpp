@@ -1,8 +1,14 @@
 #include "runtime/host_cgroup.h"
 
 #include "cgroup/systemd/unit.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "runtime/termination.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <csignal>
 
 namespace runvm::runtime {
 
@@ -16,6 +22,10 @@ namespace {
 constexpr uint64_t processes_mib = 512;
 constexpr uint64_t tables_divisor = 64;
 constexpr uint64_t mib = 1024 * 1024;
+
+std::string note_path(const state::Container& container) {
+    return container.sandbox_folder + "/cgroup-" + container.id;
+}
 
 cgroup::Place place_of(const state::Container& container) {
     return cgroup::Place(container.cgroup_folders);
@@ -46,6 +56,39 @@ Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted
     RUNVM_TRY(place.check_unused());
     container.cgroup_folders = place.folders();
     return {};
+}
+
+Result<void> note_cgroup(const state::Container& container) {
+    nlohmann::json note = {{"unit", container.cgroup_unit}, {"folders", container.cgroup_folders}};
+    return os::write_file_atomically(note_path(container), note.dump(), 0600, false);
+}
+
+void find_noted_cgroup(state::Container& container) {
+    auto text = os::read_file(note_path(container));
+    if (!text)
+        return;
+    auto note = nlohmann::json::parse(*text, nullptr, false);
+    auto is_text = [](const nlohmann::json& value) { return value.is_string(); };
+    if (!note.is_object() || !note["unit"].is_string() || !note["folders"].is_object() ||
+        !std::all_of(note["folders"].begin(), note["folders"].end(), is_text))
+        return; // half of it was written when the disk became full: nothing has been made
+    container.cgroup_unit = note["unit"].get<std::string>();
+    container.cgroup_folders = note["folders"].get<std::map<std::string, std::string>>();
+}
+
+// Whose end is waited for by remove_cgroup. The first process of their pid namespace goes by itself then.
+void end_shims_in_cgroup(const state::Container& container) {
+    for (const auto& [controllers, folder] : container.cgroup_folders) {
+        auto pids = cgroup::processes_in(folder);
+        if (!pids)
+            continue; // it is gone
+        for (pid_t pid : *pids) {
+            os::Fd pidfd = open_process(state::process_ref(pid));
+            auto name = os::read_file("/proc/" + std::to_string(pid) + "/comm");
+            if (pidfd && name && *name == "runvm-shim\n")
+                (void)os::send_signal(pidfd.get(), SIGKILL);
+        }
+    }
 }
 
 Result<void> found_cgroup(const state::Container& container, const std::string& slice,

@@ -21,6 +21,17 @@ using EnterCgroup = std::function<Result<void>(pid_t pid)>;
 Result<void> choose_cgroup(const Context& context, const oci::HostCgroup& wanted,
                            state::Container& container);
 
+/// Writes down beside the machine's things which it is, before it is made: for whoever clears up after a
+/// state that cannot be read any more.
+Result<void> note_cgroup(const state::Container& container);
+/// The reverse, for a container of which the id and the sandbox's folder are known. Nothing happens if it has
+/// not been noted.
+void find_noted_cgroup(state::Container& container);
+
+/// Kills the shims that are in it. For a container whose state cannot be read any more: others' machine may
+/// be there, too.
+void end_shims_in_cgroup(const state::Container& container);
+
 /// Makes it, with the limits that hold at once, and puts its first process there. `slice`: where its unit is,
 /// if it has one.
 Result<void> found_cgroup(const state::Container& container, const std::string& slice,

@@ -4,6 +4,7 @@
 #include "os/process.h"
 #include "runtime/commands.h"
 #include "runtime/fault_point.h"
+#include "runtime/host_cgroup.h"
 #include "runtime/late_hooks.h"
 #include "runtime/monitor_connection.h"
 #include "runtime/monitor_process.h"
@@ -107,10 +108,14 @@ Result<void> clear_nameless(Context& context, const std::string& id, const Error
             if (!loaded.container || !asked.insert(loaded.container->sandbox_folder).second)
                 continue;
             container.sandbox_folder = loaded.container->sandbox_folder;
+            find_noted_cgroup(container);
             (void)end_in_guest(context, container); // another one's machine may be in any state
         }
         container.sandbox_folder.clear();
+        end_shims_in_cgroup(container);
     }
+    find_sandbox(context, container);
+    find_noted_cgroup(container);
     return clear(context, std::move(container));
 }
 

@@ -22,16 +22,6 @@ bool is_in_network(const state::Container& container, const network::NamespaceId
     return space && *space == wanted && state::is_alive(container.shim);
 }
 
-Result<std::vector<state::Container>> all_others(const Context& context, const std::string& sandbox_folder,
-                                                 const std::string& id) {
-    std::vector<state::Container> others;
-    RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, context.store->load_all());
-    for (state::Store::Loaded& loaded : all)
-        if (loaded.container && loaded.id != id && loaded.container->sandbox_folder == sandbox_folder)
-            others.push_back(*std::move(loaded.container));
-    return others;
-}
-
 /// A container of the machine that goes on; its cgroup was made before it joined.
 Result<void> hand_machine_over(const state::Container& from, const std::vector<state::Container>& others) {
     auto heir = std::find_if(others.begin(), others.end(), [](const state::Container& container) {
@@ -64,8 +54,18 @@ Result<std::optional<state::Container>> find_in_network(const Context& context, 
 }
 
 Result<std::vector<state::Container>>
+all_others_in_sandbox(const Context& context, const std::string& sandbox_folder, const std::string& id) {
+    std::vector<state::Container> others;
+    RUNVM_ASSIGN(std::vector<state::Store::Loaded> all, context.store->load_all());
+    for (state::Store::Loaded& loaded : all)
+        if (loaded.container && loaded.id != id && loaded.container->sandbox_folder == sandbox_folder)
+            others.push_back(*std::move(loaded.container));
+    return others;
+}
+
+Result<std::vector<state::Container>>
 others_in_sandbox(const Context& context, const std::string& sandbox_folder, const std::string& id) {
-    RUNVM_ASSIGN(auto others, all_others(context, sandbox_folder, id));
+    RUNVM_ASSIGN(auto others, all_others_in_sandbox(context, sandbox_folder, id));
     auto has_stopped = [](const state::Container& container) {
         return state::effective_status(container) == state::Status::stopped;
     };
@@ -75,7 +75,7 @@ others_in_sandbox(const Context& context, const std::string& sandbox_folder, con
 
 Result<bool> is_sandbox_of_others(const Context& context, const std::string& sandbox_folder,
                                   const std::string& id) {
-    RUNVM_ASSIGN(auto others, all_others(context, sandbox_folder, id));
+    RUNVM_ASSIGN(auto others, all_others_in_sandbox(context, sandbox_folder, id));
     return !others.empty();
 }
 

@@ -20,6 +20,10 @@ Result<std::optional<state::Container>> find_in_network(const Context& context, 
 Result<std::vector<state::Container>>
 others_in_sandbox(const Context& context, const std::string& sandbox_folder, const std::string& id);
 
+/// The same with those that have stopped: the machine is in the cgroup of one of them until it is deleted.
+Result<std::vector<state::Container>>
+all_others_in_sandbox(const Context& context, const std::string& sandbox_folder, const std::string& id);
+
 /// Do others say that this folder is their sandbox's, also those that have stopped? It is not to be another
 /// sandbox's then.
 Result<bool> is_sandbox_of_others(const Context& context, const std::string& sandbox_folder,

@@ -75,6 +75,8 @@ Result<void> update(Context& context, const std::string& id, const UpdateOptions
     fault_point("update.before-rpc");
     if (auto told = tell_guest(context, *connection, id, resources); !told) {
         host.undo();
+        if (is_bounded && has_been_shared(container.sandbox_folder)) // somebody has joined meanwhile
+            RUNVM_TRY(lift_limits(container));
         if (state::effective_status(container) == state::Status::stopped)
             return not_running();
         return told;

@@ -23,10 +23,11 @@ void NameQueries::give_up(const Error& why) {
         std::fprintf(stderr, "%s the guest's name queries are not answered any more: %s\n",
                      format_time(now_ns()).c_str(), why.to_string().c_str());
     agent_ = nullptr;
+    has_given_up_ = true;
 }
 
 void NameQueries::follow(protocol::Agent::Client agent) {
-    if (agent_ != nullptr || is_listening_)
+    if (agent_ != nullptr || is_listening_ || has_given_up_)
         return;
     agent_ = kj::mv(agent);
     listen();

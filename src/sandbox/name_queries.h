@@ -42,6 +42,7 @@ private:
     Ask ask_;
     kj::Maybe<protocol::Agent::Client> agent_;
     bool is_listening_ = false;
+    bool has_given_up_ = false;
     size_t pending_ = 0;
     kj::TaskSet tasks_;
 };

@@ -110,25 +110,32 @@ Result<void> NamespaceNetwork::connect(const network::Link& link, const std::str
                                              : connect_with_tc(link, tap);
 }
 
+Result<uint32_t> NamespaceNetwork::move_tap(const std::string& tap) {
+    if (auto moved = taps_.find(tap); moved != taps_.end())
+        return moved->second;
+    RUNVM_ASSIGN(network::Netlink own, network::Netlink::open());
+    RUNVM_ASSIGN(uint32_t here, network::link_index(own, tap));
+    if (network::link_index(netlink_, tap))
+        return Error(ErrorKind::already_exists, "another machine has the link already");
+    RUNVM_TRY(network::move_link(own, here, space_.fd()));
+    RUNVM_ASSIGN(uint32_t there, network::link_index(netlink_, tap));
+    taps_[tap] = there;
+    return there;
+}
+
 Result<void> NamespaceNetwork::connect_with_tc(const network::Link& link, const std::string& tap) {
-    auto there = network::link_index(netlink_, tap);
-    if (!there) {
-        RUNVM_ASSIGN(network::Netlink own, network::Netlink::open());
-        RUNVM_ASSIGN(uint32_t here, network::link_index(own, tap));
-        RUNVM_TRY(network::move_link(own, here, space_.fd()));
-        there = network::link_index(netlink_, tap);
-    }
-    if (!there)
-        return std::move(there).error();
-    RUNVM_TRY(network::bring_up(netlink_, *there, link.mtu));
-    return network::couple(netlink_, link.index, *there);
+    RUNVM_ASSIGN(uint32_t there, move_tap(tap));
+    RUNVM_TRY(network::bring_up(netlink_, there, link.mtu));
+    return network::couple(netlink_, link.index, there);
 }
 
 void NamespaceNetwork::disconnect(const network::Link& link, const std::string& tap) {
-    if (model_ == network::Model::macvtap)
+    if (model_ == network::Model::macvtap) {
         (void)network::remove_macvtap(tap); // what stays goes with the monitor's namespace
-    else
-        (void)network::uncouple(netlink_, link.index); // what stays is found by `delete`
+    } else if (auto moved = taps_.extract(tap)) {
+        // What stays is found by `delete`.
+        (void)network::uncouple(netlink_, link.index, moved.mapped());
+    }
 }
 
 kj::Promise<Result<std::string>> NamespaceNetwork::ask_resolver(std::string message, bool over_tcp) {

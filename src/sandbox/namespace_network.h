@@ -7,7 +7,9 @@
 
 #include <kj/async-unix.h>
 
+#include <map>
 #include <memory>
+#include <string>
 
 namespace runvm::sandbox {
 
@@ -31,6 +33,7 @@ public:
 private:
     bool serves_links() const { return model_ != network::Model::none; }
     bool take_notices();
+    Result<uint32_t> move_tap(const std::string& tap);
     Result<void> connect_with_tc(const network::Link& link, const std::string& tap);
 
     kj::UnixEventPort& event_port_;
@@ -39,6 +42,9 @@ private:
     network::Netlink netlink_;
     os::Fd notices_;
     network::Model model_;
+    /// Those that have been moved into the namespace: their numbers there. Another machine's may have the
+    /// same name.
+    std::map<std::string, uint32_t> taps_;
     kj::UnixEventPort::FdObserver observer_; ///< of notices_, before which it goes
 };
 

@@ -46,6 +46,18 @@ void Network::follow() {
     tasks_.add(watch());
 }
 
+// A guest that answers with an error each time shall not fill the host's disk.
+void Network::complain(const std::string& what) {
+    constexpr unsigned most_complaints = 100;
+    constexpr size_t longest = 500;
+    if (what == last_complaint_ || complaints_ == most_complaints)
+        return;
+    last_complaint_ = what;
+    ++complaints_;
+    std::fprintf(stderr, "%s %s%s\n", format_time(now_ns()).c_str(), what.substr(0, longest).c_str(),
+                 complaints_ == most_complaints ? " (no more of these are logged)" : "");
+}
+
 // Changes that come while it is at work are seen by the next turn.
 kj::Promise<void> Network::watch() {
     if (!host_ || is_over_)
@@ -55,8 +67,7 @@ kj::Promise<void> Network::watch() {
             auto again = host_->changed();
             if (settled)
                 return again;
-            std::fprintf(stderr, "%s the guest's network is not like the host's: %s\n",
-                         format_time(now_ns()).c_str(), settled.error().to_string().c_str());
+            complain("the guest's network is not like the host's: " + settled.error().to_string());
             return again.exclusiveJoin(timer_.afterDelay(retry_interval));
         })
         .then([this] { return timer_.afterDelay(settle_time); })

@@ -44,6 +44,7 @@ private:
     };
 
     void taskFailed(kj::Exception&& exception) override;
+    void complain(const std::string& what);
     kj::Promise<void> watch();
     kj::Promise<Result<void>> synchronize();
     kj::Promise<Result<void>> bring_guest_to(network::State wanted);
@@ -60,6 +61,8 @@ private:
     std::map<uint32_t, Nic> nics_; ///< by the link's index
     std::optional<network::State> told_;
     bool is_over_ = false;
+    std::string last_complaint_;
+    unsigned complaints_ = 0;
     std::optional<kj::ForkedPromise<void>> running_; ///< the synchronization under way
     Result<void> outcome_;                           ///< of the last one
     kj::TaskSet tasks_;

@@ -188,7 +188,7 @@ private:
     void unplug_disks(const ContainerRecord& record);
     void follow_file_watches(bool all);
     void carry_file_events();
-    kj::Promise<void> tell_file_events(std::vector<vm::FileEvent> events);
+    kj::Promise<void> tell_file_events(std::vector<vm::FileEvent> events, size_t next);
     void kill_if_orphaned(const ProcessPtr& process);
     void end_process(const ProcessPtr& process, Exit exit);
     void await_end_of_stream(channel::StreamId number);

@@ -5,6 +5,7 @@
 #include "sandbox/agent_call.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace runvm::sandbox {
 
@@ -44,33 +45,34 @@ void Sandbox::follow_file_watches(bool all) {
 
 void Sandbox::carry_file_events() {
     tasks_.add(machine_.next_file_events().then(
-        [this](std::vector<vm::FileEvent>&& events) { return tell_file_events(std::move(events)); }));
+        [this](std::vector<vm::FileEvent>&& events) { return tell_file_events(std::move(events), 0); }));
 }
 
 // In parts, one after another: what happens meanwhile waits in the host's kernel.
-kj::Promise<void> Sandbox::tell_file_events(std::vector<vm::FileEvent> events) {
+kj::Promise<void> Sandbox::tell_file_events(std::vector<vm::FileEvent> events, size_t next) {
     if (!guest_)
         return kj::READY_NOW;
     if (state_ == protocol::SandboxState::PAUSED)
-        return timer_.afterDelay(paused_check_interval).then([this, events = std::move(events)]() mutable {
-            return tell_file_events(std::move(events));
-        });
-    if (events.empty()) {
+        return timer_.afterDelay(paused_check_interval)
+            .then([this, events = std::move(events), next]() mutable {
+                return tell_file_events(std::move(events), next);
+            });
+    if (next == events.size()) {
         carry_file_events();
         return kj::READY_NOW;
     }
-    auto count = std::min<size_t>(events.size(), protocol::MAX_FILE_EVENTS);
+    auto count = std::min<size_t>(events.size() - next, protocol::MAX_FILE_EVENTS);
     auto request = guest_->agent.tellFileEventsRequest();
     auto list = request.initEvents(static_cast<unsigned>(count));
     for (unsigned i = 0; i < count; ++i) {
-        list[i].setWatch(events[i].watch);
-        list[i].setMask(events[i].mask);
-        list[i].setName(kj::StringPtr(events[i].name).asBytes());
+        const vm::FileEvent& event = events[next + i];
+        list[i].setWatch(event.watch);
+        list[i].setMask(event.mask);
+        list[i].setName(kj::StringPtr(event.name).asBytes());
     }
-    events.erase(events.begin(), events.begin() + static_cast<ptrdiff_t>(count));
     return tell_guest(agent_timeout_ms_, "tellFileEvents", request)
-        .then([this, events = std::move(events)](Result<void>&&) mutable {
-            return tell_file_events(std::move(events));
+        .then([this, events = std::move(events), next = next + count](Result<void>&&) mutable {
+            return tell_file_events(std::move(events), next);
         });
 }
 

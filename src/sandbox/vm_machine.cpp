@@ -386,18 +386,25 @@ kj::Promise<Result<void>> VmMachine::plug_disk(DiskRequest request) {
     auto node = vm::make_disk_node(disk, request.device, uid_.uid);
     if (!node)
         return Result<void>(std::move(node).error());
-    disk.path = *node;
+    disk.path = node->path;
+    disk_claims_[request.serial] = std::move(node->claim);
     return call([disk](vm::Hypervisor& hypervisor) { return hypervisor.plug_disk(disk); })
-        .then([serial = request.serial](Result<void>&& plugged) {
-            if (!plugged)
+        .then([this, serial = request.serial](Result<void>&& plugged) {
+            if (!plugged) {
                 vm::remove_disk_node(serial);
+                disk_claims_.erase(serial);
+            }
             return kj::mv(plugged);
         });
 }
 
 kj::Promise<Result<void>> VmMachine::unplug_disk(const std::string& serial) {
     vm::remove_disk_node(serial); // QEMU has it open
-    return call([serial](vm::Hypervisor& hypervisor) { return hypervisor.unplug_disk(serial); });
+    return call([serial](vm::Hypervisor& hypervisor) { return hypervisor.unplug_disk(serial); })
+        .then([this, serial](Result<void>&& unplugged) {
+            disk_claims_.erase(serial);
+            return kj::mv(unplugged);
+        });
 }
 
 void VmMachine::open_file_events() {

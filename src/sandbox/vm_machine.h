@@ -1,9 +1,9 @@
 #pragma once
 // The real machine: libvirt's QEMU, virtiofsd, the guest's console and the ports to its agent.
 
+#include "network/model.h"
 #include "sandbox/agent_ports.h"
 #include "sandbox/agent_session.h"
-#include "network/model.h"
 #include "sandbox/machine.h"
 #include "sandbox/machine_thread.h"
 #include "vm/console.h"
@@ -77,6 +77,7 @@ private:
     MakeHypervisor make_hypervisor_;
     std::function<void(std::string)> on_death_;
     bool over_ = false;
+    std::map<std::string, os::Fd> disk_claims_; ///< by serial
     network::Model network_model_ = network::Model::tc;
     bool booting_ = false; ///< from the start until the outcome is known: an end is part of that then
     std::string over_reason_;

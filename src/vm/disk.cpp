@@ -1,7 +1,5 @@
 #include "vm/disk.h"
 
-#include "os/fd.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -24,18 +22,30 @@ std::string target_of(unsigned number) {
 }
 
 // What the kernel itself asks before it mounts: fails for what is mounted, or part of another device.
-Result<void> check_unused(const std::string& path, dev_t device) {
+Result<os::Fd> claim_unused(const std::string& path, dev_t device) {
     os::Fd opened(::open(path.c_str(), O_RDWR | O_EXCL | O_CLOEXEC));
     if (opened)
-        return {};
+        return opened;
     std::string name = std::to_string(major(device)) + ":" + std::to_string(minor(device));
     if (errno == EBUSY)
         return Error(
             ErrorKind::invalid_argument,
             "block device " + name +
-                " is in use on the host (mounted, or part of another device), and a VM that writes to it "
+                " is in use (mounted, part of another device, or another VM's), and a VM that writes to it "
                 "would destroy what is on it; unmount it, or give it read-only");
     return system_error("open block device " + name);
+}
+
+// QEMU is of its group, and not its owner: that could change the mode.
+Result<DiskNode> prepare_node(const DiskSpec& disk, dev_t device, gid_t qemu_gid) {
+    DiskNode node{node_path(disk.serial), {}};
+    if (::chown(node.path.c_str(), 0, qemu_gid) != 0 ||
+        ::chmod(node.path.c_str(), disk.readonly ? 0440 : 0660) != 0)
+        return system_error("chown and chmod " + node.path);
+    if (!disk.readonly) {
+        RUNVM_ASSIGN(node.claim, claim_unused(node.path, device));
+    }
+    return node;
 }
 
 } // namespace
@@ -54,19 +64,14 @@ std::string disk_alias(const std::string& serial) {
     return "ua-" + serial;
 }
 
-Result<std::string> make_disk_node(const DiskSpec& disk, dev_t device, uid_t qemu_uid) {
+Result<DiskNode> make_disk_node(const DiskSpec& disk, dev_t device, gid_t qemu_gid) {
     std::string path = node_path(disk.serial);
-    if (::mknod(path.c_str(), S_IFBLK | 0600, device) != 0)
+    if (::mknod(path.c_str(), S_IFBLK | 0400, device) != 0)
         return system_error("mknod " + path);
-    Result<void> made;
-    if (::chown(path.c_str(), qemu_uid, qemu_uid) != 0)
-        made = system_error("chown " + path);
-    if (made && !disk.readonly)
-        made = check_unused(path, device);
-    if (made)
-        return path;
-    remove_disk_node(disk.serial);
-    return std::move(made).error();
+    auto node = prepare_node(disk, device, qemu_gid);
+    if (!node)
+        remove_disk_node(disk.serial);
+    return node;
 }
 
 void remove_disk_node(const std::string& serial) {

@@ -2,6 +2,7 @@
 // Block devices of the host as disks of the machine.
 
 #include "core/result.h"
+#include "os/fd.h"
 
 #include <sys/types.h>
 
@@ -21,9 +22,15 @@ std::string disk_xml(const DiskSpec& disk);
 /// The name by which it is unplugged.
 std::string disk_alias(const std::string& serial);
 
-/// Makes a node of that device for QEMU alone; its path. The host's own node may be root's. Refused if the
-/// disk is in use on the host and is to be written: two kernels would write to one file system.
-Result<std::string> make_disk_node(const DiskSpec& disk, dev_t device, uid_t qemu_uid);
+/// A node of a device.
+struct DiskNode {
+    std::string path;
+    os::Fd claim; ///< of a disk that is to be written: as long as it is open nobody else mounts or claims it
+};
+
+/// Makes one for QEMU alone, which it cannot change itself. The host's own may be root's. Refused if the disk
+/// is in use on the host and is to be written: two kernels would write to one file system.
+Result<DiskNode> make_disk_node(const DiskSpec& disk, dev_t device, gid_t qemu_gid);
 /// Nothing happens if there is none.
 void remove_disk_node(const std::string& serial);
 

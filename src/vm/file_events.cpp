@@ -57,6 +57,11 @@ Result<std::string> key_of(int file) {
     return key_of(&filesystem.f_fsid, memory.data());
 }
 
+// Each share of a container leads to a file by a name of its own. What happens to it is told for each.
+constexpr size_t most_ids_a_file = 16;
+// The host's limit of marks is all sandboxes' together (fs.fanotify.max_user_marks).
+constexpr size_t most_orphans = 4096;
+
 std::string link_to(int fd) {
     return "/proc/self/fd/" + std::to_string(fd);
 }
@@ -91,6 +96,10 @@ Result<void> FileEvents::watch(uint32_t id, const std::string& path) {
     if (::fstat(file.get(), &info) != 0)
         return system_error("stat a watched file");
     RUNVM_ASSIGN(Key key, key_of(file.get()));
+    if (auto same = ids_.find(key); same != ids_.end() && same->second.size() >= most_ids_a_file)
+        return Error(ErrorKind::invalid_argument, "a file is watched by too many names");
+    if (orphans_ >= most_orphans)
+        return Error(ErrorKind::unavailable, "too many watched files have been moved");
     uint64_t mask = of_itself;
     if (S_ISDIR(info.st_mode))
         mask |= of_entries | FAN_EVENT_ON_CHILD | FAN_ONDIR;
@@ -108,8 +117,13 @@ void FileEvents::unwatch(uint32_t id) {
     auto ids = ids_.find(found->second.key);
     ids->second.erase(id);
     if (ids->second.empty()) {
-        // Another file may be there by now. The mark of one that has moved stays, without consequence.
-        if (auto file = open_below(found->second.path)) {
+        // Another file may be there by now. The mark of one that has moved stays, as long as the sandbox
+        // does.
+        auto file = open_below(found->second.path);
+        auto key = file ? key_of(file->get()) : Result<Key>(file.error());
+        if (!key || *key != found->second.key) {
+            ++orphans_;
+        } else {
             uint64_t mask = of_itself | of_entries | FAN_EVENT_ON_CHILD | FAN_ONDIR;
             (void)::fanotify_mark(group_.get(), FAN_MARK_REMOVE, mask, AT_FDCWD,
                                   link_to(file->get()).c_str());

@@ -60,6 +60,7 @@ private:
     pid_t own_process_;
     std::map<uint32_t, Watch> watches_;
     std::map<Key, std::set<uint32_t>> ids_;
+    size_t orphans_ = 0; ///< marks of files that are not found any more
 };
 
 } // namespace runvm::vm

@@ -81,8 +81,26 @@ with_disk() {
     umount "$FILE_DIR/mounted"
     assert_success
     assert_equal "$written" 1
-    assert_matches "$message" "give the machine /dev/mine: block device $MAJOR:$MINOR is in use on the host"
+    assert_matches "$message" "give the machine /dev/mine: block device $MAJOR:$MINOR is in use .mounted"
     assert_gone "$ID"
+}
+
+@test "block devices: what a machine writes to, nobody else gets" {
+    bundle sh -c "$FOREVER"
+    with_disk rwm
+    run_until_ready "$ID"
+    if mount "$LOOP" /mnt 2>/dev/null; then
+        umount /mnt
+        fail "the host can mount it"
+    fi
+    bundle true
+    with_disk rwm
+    capture runtime run --bundle "$BUNDLE" "$ID-other" </dev/null
+    assert_status 1
+    assert_stderr_contains "is in use (mounted, part of another device, or another VM's)"
+    runtime delete --force "$ID"
+    capture runtime run --bundle "$BUNDLE" "$ID-other" </dev/null
+    assert_success
 }
 
 @test "no leak" { assert_no_leak; }

@@ -298,6 +298,23 @@ EOF
     assert_stderr_contains "link eth1: plug a NIC into the machine: it has no slot left of 1 (hypervisor.hotplug_slots)"
 }
 
+@test "network: the links of a living machine are not another one's" {
+    new_namespace
+    add_link "$SPACE" eth0 40
+    bundle sh -c "$FOREVER"
+    join "$SPACE"
+    run_until_ready "$ID"
+    answers "$SUBNET.40"
+    # Of another root, which knows nothing of the first.
+    bundle true
+    join "$SPACE"
+    capture "$RUNTIME" --root "$FILE_DIR/other-root" run --bundle "$BUNDLE" "$ID-other" </dev/null
+    assert_status 1
+    assert_stderr_contains 'link eth0: another machine has the link already'
+    answers "$SUBNET.40"
+    rm -rf "$FILE_DIR/other-root"
+}
+
 @test "network: sysctls of a link find it" {
     new_namespace
     add_link "$SPACE" eth0 37

@@ -35,8 +35,9 @@ public:
         return state;
     }
     kj::Promise<void> changed() override { return kj::NEVER_DONE; }
+    Result<bool> make_tap(const network::Link&, const std::string&) override { return false; }
     Result<void> connect(const network::Link&, const std::string&) override { return {}; }
-    void disconnect(const network::Link&) override {}
+    void disconnect(const network::Link&, const std::string&) override {}
     kj::Promise<Result<std::string>> ask_resolver(std::string message, bool over_tcp) override {
         constexpr size_t largest = 65535;
         require(!message.empty() && message.size() <= largest, "a query is of a size that can be sent");

@@ -94,6 +94,15 @@ TEST_F(Coupling, OfALivingMachineIsNotTaken) {
     EXPECT_NE(filters_of("eth0"), "");
 }
 
+TEST_F(Coupling, OnlyTheMachineThatHasItLetsItGo) {
+    ASSERT_TRUE(couple(*netlink, link_number, tap_number));
+    os::Fd second = make_tap("rvtap1");
+    EXPECT_TRUE(uncouple(*netlink, link_number, number("rvtap1")));
+    EXPECT_NE(filters_of("eth0"), "");
+    EXPECT_TRUE(uncouple(*netlink, link_number, tap_number));
+    EXPECT_EQ(filters_of("eth0"), "");
+}
+
 TEST_F(Coupling, OfAMachineThatIsGoneIsReplacedOrRemoved) {
     ASSERT_TRUE(couple(*netlink, link_number, tap_number));
     tap.reset();

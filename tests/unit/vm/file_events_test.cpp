@@ -102,6 +102,26 @@ TEST_F(FileEventsTest, AContainersWatchesGoTogether) {
     EXPECT_THAT(all(), ElementsAre(FileEvent{3, IN_ATTRIB | IN_ISDIR, ""}));
 }
 
+TEST_F(FileEventsTest, AFileHasSoManyWatchesAtMost) {
+    uint32_t id = 1;
+    while (id < 100 && events->watch(id, "c/share/file").ok())
+        ++id;
+    EXPECT_EQ(id, 17U);
+    events->unwatch(1);
+    EXPECT_TRUE(events->watch(id, "c/share/file").ok());
+}
+
+TEST_F(FileEventsTest, WhatHasTakenAFilesPlaceIsWatchedOn) {
+    write("/c/share/other", "1");
+    ASSERT_TRUE(events->watch(1, "c/share/file").ok());
+    ASSERT_TRUE(events->watch(2, "c/share/other").ok());
+    std::filesystem::rename(folder.path() + "/c/share/other", folder.path() + "/c/share/file");
+    events->unwatch(1);
+    (void)all();
+    write("/c/share/file", "22");
+    EXPECT_THAT(all(), Contains(FileEvent{2, IN_MODIFY, ""}));
+}
+
 TEST_F(FileEventsTest, DoesNotLeadOut) {
     ASSERT_EQ(::symlink("/etc", (folder.path() + "/c/share/link").c_str()), 0);
     for (const char* path : {"/etc", "../x", "c/../../x", "c/share/link/passwd", "", "c/share/missing"})

@@ -72,6 +72,7 @@ compare() {
     if is_runc; then return; fi
     run_scenario runvm
     differing=$(diff "$FILE_DIR"/said.{runc,runvm} | grep '^[<>]' || true)
+    # shellcheck disable=SC2153 # what the scenario's test sets
     expected=$(grep '^[<>]' <<<"$EXPECTED" || true)
     if is_listed "$name"; then
         if [[ -z $differing ]]; then fail "docs/differences.md lists \`$name\`, but there is no difference"; fi

@@ -25,8 +25,8 @@ setup_file() {
     make_fixtures
     printf '[hypervisor]\nvcpus = %d\n' "$([[ $AREA == exec ]] && echo 2 || echo 1)" >"$FILE_DIR/config.toml"
     if [[ $AREA == exec ]]; then
-        for_runtime "$RUNC" run_forever "$SHARED"
-        for_runtime "$RUNVM" run_forever "$SHARED"
+        for_runtime "$RUNC" run_shared
+        for_runtime "$RUNVM" run_shared
     fi
 }
 
@@ -77,6 +77,13 @@ assert_nothing_left() {
         for_runtime "$RUNC" runtime delete --force "$SHARED"
         for_runtime "$RUNVM" assert_no_leak "$SHARED"
     fi
+}
+
+# Of one name under both runtimes, which make of it the same cgroup when they are not told of one.
+run_shared() {
+    bundle sh -c "$FOREVER"
+    edit '.linux.cgroupsPath = $path' --arg path "/$SHARED-$NAME"
+    run_until_ready "$SHARED"
 }
 
 # for_runtime RUNTIME COMMAND...

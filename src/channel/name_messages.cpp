@@ -18,7 +18,7 @@ kj::Promise<std::string> read_name_message(kj::AsyncInputStream& stream) {
             return std::string();
         auto message = kj::heap<std::string>(size, '\0');
         auto rest = stream.tryRead(message->data(), size, size);
-        return rest.then([message = kj::mv(message)](size_t rest_size) {
+        return rest.then([message = kj::mv(message)](size_t rest_size) mutable {
             return rest_size < message->size() ? std::string() : std::move(*message);
         });
     });

@@ -58,16 +58,21 @@ kj::Promise<Answer> ask_over_udp(kj::Own<Datagrams> datagrams, const std::string
     return answer.attach(kj::mv(datagrams));
 }
 
+kj::Promise<Answer> within_limit(kj::Timer& timer, kj::Promise<Answer> answer) {
+    return timer.timeoutAfter(limit, kj::mv(answer)).catch_([](kj::Exception&& exception) {
+        return Answer(channel::from_exception(exception, "ask the resolver"));
+    });
+}
+
 } // namespace
 
 kj::Promise<Answer> query_resolver(kj::UnixEventPort& event_port, os::Fd socket, std::string message,
                                    bool over_tcp) {
-    auto answer = over_tcp
-                      ? ask_over_tcp(channel::wrap_port(event_port, std::move(socket)), std::move(message))
-                      : ask_over_udp(kj::heap<Datagrams>(event_port, std::move(socket)), message);
-    return event_port.getTimer().timeoutAfter(limit, kj::mv(answer)).catch_([](kj::Exception&& exception) {
-        return Answer(channel::from_exception(exception, "ask the resolver"));
-    });
+    auto& timer = event_port.getTimer();
+    if (over_tcp)
+        return within_limit(
+            timer, ask_over_tcp(channel::wrap_port(event_port, std::move(socket)), std::move(message)));
+    return within_limit(timer, ask_over_udp(kj::heap<Datagrams>(event_port, std::move(socket)), message));
 }
 
 } // namespace runvm::sandbox

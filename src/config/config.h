@@ -23,7 +23,6 @@ struct Config {
         uint64_t memory_mib = 2048;
         uint64_t max_memory_mib = 0; ///< 0: as much as the host has
         uint64_t memory_step_mib = 128;
-        uint32_t hotplug_slots = 8; ///< for NICs and disks, which are plugged in
         uint32_t boot_timeout_ms = 60000;
         uint32_t agent_timeout_ms = 30000;
     } hypervisor;

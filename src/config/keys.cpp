@@ -16,7 +16,6 @@ template <class... Visitors>
 Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 constexpr uint64_t smallest_memory_mib = 128;
-constexpr uint32_t most_hotplug_slots = 64; // what domain_xml.cpp makes at most
 constexpr uint64_t largest_memory_mib = 4U << 20U;
 
 bool is_one_line(const std::string& text) {
@@ -134,9 +133,6 @@ void add_hypervisor(KeyTable& table) {
     table.integer<uint64_t>(
         "hypervisor.memory_step_mib", [](C& c) -> uint64_t& { return c.hypervisor.memory_step_mib; }, 2,
         largest_memory_mib);
-    table.integer<uint32_t>(
-        "hypervisor.hotplug_slots", [](C& c) -> uint32_t& { return c.hypervisor.hotplug_slots; }, 0,
-        most_hotplug_slots);
     table.milliseconds("hypervisor.boot_timeout_ms",
                        [](C& c) -> uint32_t& { return c.hypervisor.boot_timeout_ms; });
     table.milliseconds("hypervisor.agent_timeout_ms",

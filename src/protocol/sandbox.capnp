@@ -43,7 +43,6 @@ struct SandboxConfig {
   machineFolder @24 :Text;       # where a QEMU of libvirtd's finds the machine's sockets: a folder of the host's that
                                  # the monitor makes anew; empty for qemu:///embed
   networkModel @25 :Text;        # network::Model
-  hotplugSlots @26 :UInt32;      # how many NICs and disks it can get
 }
 
 enum SandboxState {

@@ -88,7 +88,6 @@ Result<void> fill_sandbox_config(const Context& context, protocol::Resources::Re
     config.setLibvirtUri(context.config.libvirt.uri);
     config.setChannel(context.config.channel.type);
     config.setNetworkModel(context.config.network.model);
-    config.setHotplugSlots(hypervisor.hotplug_slots);
     config.setBootTimeoutMs(hypervisor.boot_timeout_ms);
     config.setAgentTimeoutMs(hypervisor.agent_timeout_ms);
     config.setCacheFolder(paths.cache);

@@ -161,7 +161,6 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.max_vcpus = config.getMaxVcpus();
     spec.memory_mib = config.getMemoryMib();
     spec.max_memory_mib = config.getMaxMemoryMib();
-    spec.spare_root_ports = config.getHotplugSlots();
     network_model_ = network::model_of(config.getNetworkModel().cStr());
     spec.virtiofs_socket_path = in_sandbox("virtiofs.sock");
     spec.console_socket_path = in_sandbox("console.sock");

@@ -52,7 +52,7 @@ Result<DiskNode> prepare_node(const DiskSpec& disk, dev_t device, gid_t qemu_gid
 
 // No cache of the host's: what the guest has flushed is on the disk, and the host reads no old data after it.
 std::string disk_xml(const DiskSpec& disk) {
-    return "<disk type='block' device='disk'>\n"
+    return "<disk type='block' device='disk' model='virtio-transitional'>\n"
            "  <driver name='qemu' type='raw' cache='none' discard='unmap'/>\n"
            "  <source dev='" +
            disk.path + "'/>\n  <target dev='" + target_of(disk.number) + "' bus='virtio'/>\n" +

@@ -7,7 +7,7 @@
 namespace runvm::vm {
 namespace {
 
-constexpr std::array<const char*, 11> every_machine = {
+constexpr std::array<const char*, 12> every_machine = {
     "console=ttyS0",
     "quiet",               // each character of the console is an exit to QEMU; a panic is still shown
     "panic=-1",            // reboot at once, which ends the machine: QEMU runs with on_reboot=destroy
@@ -18,6 +18,7 @@ constexpr std::array<const char*, 11> every_machine = {
     "rcupdate.rcu_cpu_stall_suppress=1", // a host that is short of cpus stalls its guests
     "nowatchdog",                        // for the same reason, and it saves wake-ups
     "audit=0",
+    "pcie_ports=compat", // devices are plugged by ACPI; the ports' own services cost 0.1 s under TCG
     "swiotlb=noforce", // memory that can grow beyond 4 GiB takes 64 MiB for devices of 32 bits: there is none
 };
 

@@ -11,6 +11,9 @@
 
 namespace runvm::vm {
 
+/// How many NICs and disks a machine can have at a time.
+constexpr unsigned hotplug_slots = 31;
+
 struct MachineSpec {
     std::string name;        ///< the domain's name: [A-Za-z0-9_.-], at most 64
     std::string uuid;        ///< canonical form
@@ -24,7 +27,6 @@ struct MachineSpec {
     uint32_t max_vcpus = 1;          ///< what it can grow to; less than `vcpus` says nothing
     uint64_t memory_mib = 2048;
     uint64_t max_memory_mib = 0;
-    uint32_t spare_root_ports = 8;    ///< free slots for hotplug; at most 64
     std::string console_socket_path;  ///< QEMU connects to it: we listen
     std::string control_socket_path;  ///< virtio-serial port org.runvm.control.0; we listen, empty with vsock
     std::string streams_socket_path;  ///< virtio-serial port org.runvm.streams.0

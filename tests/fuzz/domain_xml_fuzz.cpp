@@ -71,7 +71,6 @@ MachineSpec make_spec(FuzzedDataProvider& data) {
     MachineSpec spec;
     spec.vcpus = data.ConsumeIntegral<uint32_t>();
     spec.memory_mib = data.ConsumeIntegral<uint64_t>();
-    spec.spare_root_ports = data.ConsumeIntegralInRange<uint32_t>(0, 100);
     spec.vsock_cid = data.ConsumeIntegral<uint32_t>();
     spec.accelerator = data.ConsumeBool() ? "kvm" : data.ConsumeRandomLengthString();
     for (std::string* value :

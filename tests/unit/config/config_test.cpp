@@ -51,7 +51,6 @@ max_vcpus = 239
 memory_mib = 4194304
 max_memory_mib = 4194303
 memory_step_mib = 2
-hotplug_slots = 64
 boot_timeout_ms = 1000
 agent_timeout_ms = 3_600_000
 [libvirt]
@@ -87,7 +86,6 @@ allowed = ["hypervisor.vcpus", "channel.type"]
     EXPECT_EQ(config->hypervisor.memory_mib, 4194304U);
     EXPECT_EQ(config->hypervisor.max_memory_mib, 4194303U);
     EXPECT_EQ(config->hypervisor.memory_step_mib, 2U);
-    EXPECT_EQ(config->hypervisor.hotplug_slots, 64U);
     EXPECT_EQ(config->hypervisor.boot_timeout_ms, 1000U);
     EXPECT_EQ(config->hypervisor.agent_timeout_ms, 3'600'000U);
     EXPECT_EQ(config->libvirt.uri, "qemu:///embed");
@@ -114,7 +112,7 @@ TEST(ConfigTest, TheTableHasEveryField) {
     Config config;
     auto& [hypervisor, libvirt, channel, network, shared_fs, paths, store, logging, annotations] = config;
     auto& [accelerator, machine, emulator, kernel, image, kernel_command_line, vcpus, max_vcpus, memory_mib,
-           max_memory_mib, memory_step_mib, hotplug_slots, boot_timeout_ms, agent_timeout_ms] = hypervisor;
+           max_memory_mib, memory_step_mib, boot_timeout_ms, agent_timeout_ms] = hypervisor;
     auto& [uri] = libvirt;
     auto& [channel_type] = channel;
     auto& [model] = network;
@@ -134,7 +132,6 @@ TEST(ConfigTest, TheTableHasEveryField) {
                                     &memory_mib,
                                     &max_memory_mib,
                                     &memory_step_mib,
-                                    &hotplug_slots,
                                     &boot_timeout_ms,
                                     &agent_timeout_ms,
                                     &uri,

@@ -69,7 +69,6 @@ TEST(DomainXml, VirtualMachineWithVsock) {
     spec.accelerator = "kvm";
     spec.vcpus = 4;
     spec.memory_mib = 512;
-    spec.spare_root_ports = 10;
     spec.vsock_cid = 4711;
     spec.control_socket_path.clear();
     spec.streams_socket_path.clear();
@@ -79,7 +78,6 @@ TEST(DomainXml, VirtualMachineWithVsock) {
 TEST(DomainXml, WithoutSharedFilesystem) {
     MachineSpec spec = emulated();
     spec.virtiofs_socket_path.clear();
-    spec.spare_root_ports = 0;
     expect_golden(spec, "no-virtiofs");
 }
 
@@ -96,7 +94,6 @@ TEST(DomainXml, MachineThatCanGrow) {
 TEST(DomainXml, MachineOfLibvirtd) {
     MachineSpec spec = emulated();
     spec.qemu_uid = 2100000007;
-    spec.spare_root_ports = 0;
     expect_golden(spec, "libvirtd");
 }
 

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <unistd.h>
 
 namespace {
@@ -42,9 +43,10 @@ int serve() {
 
 } // namespace
 
-int main() {
-    // Before anything else: the reaper must stay small, and run with one thread.
-    return vm::run_as_reaper([] {
+int main(int, char** argv) {
+    // Before anything else: it wants one thread. We are started by our absolute path.
+    auto reaper = std::filesystem::path(argv[0]).replace_filename("runvm-reaper");
+    return vm::run_as_reaper(reaper, [] {
         ::signal(SIGPIPE, SIG_IGN);
         try {
             return serve();

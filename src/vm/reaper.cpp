@@ -2,33 +2,29 @@
 
 #include <linux/close_range.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 namespace runvm::vm {
 namespace {
 
-constexpr int fork_failed_code = 125;
+constexpr int failed_code = 125;
 
-[[noreturn]] void reap(pid_t program) {
-    ::syscall(SYS_close_range, 0U, ~0U, 0U);
-    while (true) {
-        int status = 0;
-        pid_t pid = ::waitpid(-1, &status, 0);
-        if (pid < 0 && errno != EINTR)
-            ::_exit(fork_failed_code);
-        if (pid == program)
-            ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-    }
+[[noreturn]] void become(const std::string& reaper_program, pid_t program) {
+    ::syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_CLOEXEC);
+    std::string pid = std::to_string(program);
+    ::execl(reaper_program.c_str(), "runvm-reaper", pid.c_str(), nullptr);
+    std::fprintf(stderr, "execute %s: %s\n", reaper_program.c_str(), std::strerror(errno));
+    ::_exit(failed_code);
 }
 
 } // namespace
 
-int run_as_reaper(const std::function<int()>& program) {
+int run_as_reaper(const std::string& reaper_program, const std::function<int()>& program) {
     // The kernel lets no signal through to a namespace's pid 1 that has no handler, but those that nobody can
     // block; blocked ones do not even wake it up.
     sigset_t all;
@@ -37,11 +33,9 @@ int run_as_reaper(const std::function<int()>& program) {
     ::sigprocmask(SIG_SETMASK, &all, &before);
     pid_t pid = ::fork();
     if (pid < 0)
-        ::_exit(fork_failed_code);
-    if (pid > 0) {
-        ::prctl(PR_SET_NAME, "runvm-reaper");
-        reap(pid);
-    }
+        ::_exit(failed_code);
+    if (pid > 0)
+        become(reaper_program, pid);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     return program();
 }

@@ -4,12 +4,14 @@
 // ended, on which the kernel ends everything else in the namespace. Whoever dies, nothing is left.
 
 #include <functional>
+#include <string>
 
 namespace runvm::vm {
 
 /// Forks. The child runs `program`, and this returns in it with what that returned. The caller becomes the
-/// reaper and never returns: it closes all its descriptors, and ends as the child has ended, with its exit
-/// code or 128 plus the number of the signal that killed it. Called with one thread.
-int run_as_reaper(const std::function<int()>& program);
+/// reaper and never returns: it executes `reaper_program` (runvm-reaper: nothing of this one's memory stays)
+/// without a descriptor, which ends as the child has ended, with its exit code or 128 plus the number of the
+/// signal that killed it; with 125 if it cannot. Called with one thread.
+int run_as_reaper(const std::string& reaper_program, const std::function<int()>& program);
 
 } // namespace runvm::vm

@@ -16,9 +16,9 @@ setup() {
 
 @test "install: the layout" {
     local file
-    for file in bin/runvm libexec/runvm/runvm-monitor libexec/runvm/runvm-shim share/runvm/vmlinux \
-        share/runvm/initrd.img etc/runvm/config.toml share/man/man8/runvm.8 share/man/man8/runvm-create.8 \
-        share/bash-completion/completions/runvm share/zsh/site-functions/_runvm \
+    for file in bin/runvm libexec/runvm/runvm-monitor libexec/runvm/runvm-reaper libexec/runvm/runvm-shim \
+        share/runvm/vmlinux share/runvm/initrd.img etc/runvm/config.toml share/man/man8/runvm.8 \
+        share/man/man8/runvm-create.8 share/bash-completion/completions/runvm share/zsh/site-functions/_runvm \
         share/fish/vendor_completions.d/runvm.fish; do
         [[ -s $FILE_DIR/usr/$file ]] || fail "no $file"
     done

@@ -71,20 +71,10 @@ file_processes() {
 # pid_in_namespace PID: its number in its own pid namespace.
 pid_in_namespace() { sed -n 's/^NSpid:.*\t//p' "/proc/$1/status" 2>/dev/null; }
 
-monitor_pids() {
-    local pid
-    for pid in $(file_processes 'runvm-monitor*'); do
-        if [[ $(pid_in_namespace "$pid") != 1 ]]; then echo "$pid"; fi
-    done
-}
+monitor_pids() { file_processes 'runvm-monitor'; }
 
 # Pid 1 of the monitor's pid namespace.
-reaper_pids() {
-    local pid
-    for pid in $(file_processes 'runvm-monitor*'); do
-        if [[ $(pid_in_namespace "$pid") == 1 ]]; then echo "$pid"; fi
-    done
-}
+reaper_pids() { file_processes 'runvm-reaper'; }
 
 # The pids that callers see.
 shim_pids() {

@@ -30,7 +30,8 @@ protected:
         fs::create_directories(folder_.path() + "/bundle/rootfs");
         std::string build = RUNVM_BINARY_DIR;
         fs::create_symlink(build + "/tests/fake-monitor", folder_.path() + "/libexec/runvm-monitor");
-        fs::create_symlink(build + "/libexec/runvm/runvm-shim", folder_.path() + "/libexec/runvm-shim");
+        for (const char* program : {"/runvm-reaper", "/runvm-shim"})
+            fs::create_symlink(build + "/libexec/runvm" + program, folder_.path() + "/libexec" + program);
         auto config = nlohmann::ordered_json::parse(oci::default_spec());
         config["process"]["terminal"] = false;
         // One of its own for each test program: they run beside each other.

@@ -16,12 +16,14 @@
 namespace runvm::vm {
 namespace {
 
+const std::string reaper_program = RUNVM_BINARY_DIR "/libexec/runvm/runvm-reaper";
+
 /// The wait status of a process that became a reaper with `program` below it.
 int status_of_reaper(const std::function<int()>& program) {
     pid_t pid = ::fork();
     if (pid == 0) {
         ::prctl(PR_SET_CHILD_SUBREAPER, 1); // as pid 1 of a namespace is
-        ::_exit(run_as_reaper(program));
+        ::_exit(run_as_reaper(reaper_program, program));
     }
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
@@ -84,7 +86,7 @@ TEST(Reaper, HoldsNoDescriptor) {
     pid_t pid = ::fork();
     if (pid == 0) {
         ::close(stop[1]);
-        ::_exit(run_as_reaper([&] {
+        ::_exit(run_as_reaper(reaper_program, [&] {
             ::close(ends[1]);
             char byte = 0;
             return static_cast<int>(::read(stop[0], &byte, 1)); // until the test lets go
@@ -110,6 +112,16 @@ TEST(Reaper, EndsOfNoOrdinarySignal) {
     });
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 5);
+}
+
+TEST(Reaper, EndsWithoutItsProgram) {
+    pid_t pid = ::fork();
+    if (pid == 0)
+        ::_exit(run_as_reaper("/nonexistent", [] { return 0; }));
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 125);
 }
 
 } // namespace

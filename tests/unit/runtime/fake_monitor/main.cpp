@@ -12,6 +12,7 @@
 #include "vm/reaper.h"
 
 #include <csignal>
+#include <filesystem>
 #include <sstream>
 #include <unistd.h>
 
@@ -64,8 +65,9 @@ int serve() {
 } // namespace
 } // namespace runvm::sandbox
 
-int main() {
-    return runvm::vm::run_as_reaper([] {
+int main(int, char** argv) {
+    auto reaper = std::filesystem::path(argv[0]).replace_filename("runvm-reaper");
+    return runvm::vm::run_as_reaper(reaper, [] {
         ::signal(SIGPIPE, SIG_IGN);
         return runvm::sandbox::serve();
     });

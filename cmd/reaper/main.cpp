@@ -1,0 +1,26 @@
+// runvm-reaper PID: pid 1 of a monitor's pid namespace. src/vm/reaper.h says what for, and starts it: with every signal
+// blocked and without descriptors.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace {
+
+constexpr int lost_code = 125;
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const pid_t program = argc == 2 ? static_cast<pid_t>(std::strtol(argv[1], nullptr, 10)) : -1;
+    while (true) {
+        int status = 0;
+        pid_t pid = ::waitpid(-1, &status, 0);
+        if (pid < 0 && errno != EINTR)
+            return lost_code;
+        if (pid == program)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+}

@@ -1,6 +1,7 @@
 #include "network/state.h"
 
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -38,6 +39,28 @@ std::string to_string(const Mac& mac) {
     std::snprintf(text.data(), text.size(), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
                   mac[4], mac[5]);
     return text.data();
+}
+
+State lo_alone() {
+    Link lo;
+    lo.index = 1;
+    lo.name = "lo";
+    lo.mtu = 65536;
+    lo.up = true;
+    lo.is_loopback = true;
+    Address ipv4;
+    ipv4.link = lo.index;
+    ipv4.prefix = 8;
+    ipv4.scope = RT_SCOPE_HOST;
+    Address ipv6 = ipv4;
+    const in_addr address{htonl(INADDR_LOOPBACK)};
+    ipv4.local = make_ip(&address, sizeof address);
+    ipv6.local = make_ip(&in6addr_loopback, sizeof in6addr_loopback);
+    ipv6.prefix = 128;
+    State state;
+    state.links = {lo};
+    state.addresses = {ipv4, ipv6};
+    return state;
 }
 
 Mac nic_address(uint32_t index) {

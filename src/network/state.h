@@ -89,6 +89,9 @@ struct State {
     bool operator==(const State&) const = default;
 };
 
+/// Of a namespace that nobody has changed, but that lo is up: what a guest has by itself (agent/boot.cpp).
+State lo_alone();
+
 /// No namespace of a container has more of one kind; a message that says so is refused.
 constexpr size_t max_links = 64;
 constexpr size_t max_entries = 4096;

@@ -59,7 +59,7 @@ private:
     Tell tell_;
     std::unique_ptr<HostNetwork> host_;
     std::map<uint32_t, Nic> nics_; ///< by the link's index
-    std::optional<network::State> told_;
+    std::optional<network::State> told_ = network::lo_alone(); ///< what the guest has; none: nobody knows
     bool is_over_ = false;
     std::string last_complaint_;
     unsigned complaints_ = 0;

@@ -16,6 +16,12 @@ TEST_F(ReadState, OfANewNamespaceIsLoAlone) {
     EXPECT_TRUE(reading.state.routes.empty());
 }
 
+TEST_F(ReadState, OfANewNamespaceWithLoUpIsLoAlone) {
+    run("ip link set lo up");
+    Reading reading = read();
+    EXPECT_EQ(reading.state, lo_alone());
+}
+
 TEST_F(ReadState, HasWhatEnginesConfigure) {
     run("ip link add eth0 mtu 1400 address 02:42:ac:11:00:02 type veth peer name p-eth0 && ip link set "
         "p-eth0 up && ip link set eth0 up");

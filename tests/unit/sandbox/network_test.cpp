@@ -76,6 +76,23 @@ TEST_F(NetworkTest, WithoutLinksNothingIsPlugged) {
     EXPECT_THAT(machine.calls, Not(Contains(HasSubstr("plug"))));
 }
 
+TEST_F(NetworkTest, WhatAGuestHasByItselfIsNotTold) {
+    machine.space->state = network::lo_alone();
+    ASSERT_TRUE(boot());
+    follow();
+    settle();
+    EXPECT_EQ(told(), "");
+    // Once it has had more, it is told of having less.
+    network::State more = network::lo_alone();
+    more.links.push_back(link(7, "eth0"));
+    machine.space->set(more);
+    wait(io.provider->getTimer().afterDelay(200 * kj::MILLISECONDS));
+    EXPECT_EQ(told(), "setNetwork lo eth0");
+    machine.space->set(network::lo_alone());
+    wait(io.provider->getTimer().afterDelay(200 * kj::MILLISECONDS));
+    EXPECT_EQ(told(), "setNetwork lo");
+}
+
 TEST_F(NetworkTest, TheStartWaitsForWhatCameAfterTheCreate) {
     ASSERT_TRUE(boot());
     follow();

@@ -1,6 +1,7 @@
-// runvm-reaper PID: pid 1 of a monitor's pid namespace. src/vm/reaper.h says what for, and starts it: with every signal
-// blocked and without descriptors.
+// runvm-reaper PID: pid 1 of a monitor's pid namespace. src/vm/reaper.h says what for, and starts it: with
+// every signal blocked.
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ constexpr int lost_code = 125;
 } // namespace
 
 int main(int argc, char** argv) {
+    ::syscall(SYS_close_range, 0U, ~0U, 0U); // which tells the monitor that its reaper is there
     const pid_t program = argc == 2 ? static_cast<pid_t>(std::strtol(argv[1], nullptr, 10)) : -1;
     while (true) {
         int status = 0;

@@ -84,9 +84,9 @@ std::string pci_address(unsigned slot, unsigned bus = 0) {
            std::to_string(slot) + "' function='0'/>";
 }
 
-/// What is plugged in later goes behind one bridge of conventional PCI, which has hotplug_slots: a guest looks
-/// at that in a fraction of the time that it takes for eight root ports (docs/performance.md). libvirt gives
-/// transitional devices a slot there, and wants the bridge itself in a root port.
+/// What is plugged in later goes behind one bridge of conventional PCI, which has hotplug_slots: a guest
+/// looks at that in a fraction of the time that it takes for eight root ports (docs/performance.md). libvirt
+/// gives transitional devices a slot there, and wants the bridge itself in a root port.
 std::string hotplug_bridge() {
     auto controller = [](unsigned index, const char* model, const std::string& address) {
         return "    <controller type='pci' index='" + std::to_string(index) + "' model='" + model + "'>" +

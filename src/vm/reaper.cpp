@@ -1,10 +1,9 @@
 #include "vm/reaper.h"
 
-#include <linux/close_range.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +14,6 @@ namespace {
 constexpr int failed_code = 125;
 
 [[noreturn]] void become(const std::string& reaper_program, pid_t program) {
-    ::syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_CLOEXEC);
     std::string pid = std::to_string(program);
     ::execl(reaper_program.c_str(), "runvm-reaper", pid.c_str(), nullptr);
     std::fprintf(stderr, "execute %s: %s\n", reaper_program.c_str(), std::strerror(errno));
@@ -31,11 +29,21 @@ int run_as_reaper(const std::string& reaper_program, const std::function<int()>&
     sigset_t before;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0)
+        ::_exit(failed_code);
     pid_t pid = ::fork();
     if (pid < 0)
         ::_exit(failed_code);
     if (pid > 0)
         become(reaper_program, pid);
+    // Until it has closed its descriptors: the program may change the root that both have, and the reaper's
+    // libraries must be there.
+    ::close(ends[1]);
+    char nothing = 0;
+    while (::read(ends[0], &nothing, 1) < 0 && errno == EINTR)
+        continue;
+    ::close(ends[0]);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     return program();
 }

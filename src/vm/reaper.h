@@ -9,9 +9,9 @@
 namespace runvm::vm {
 
 /// Forks. The child runs `program`, and this returns in it with what that returned. The caller becomes the
-/// reaper and never returns: it executes `reaper_program` (runvm-reaper: nothing of this one's memory stays)
-/// without a descriptor, which ends as the child has ended, with its exit code or 128 plus the number of the
-/// signal that killed it; with 125 if it cannot. Called with one thread.
+/// reaper and never returns: it executes `reaper_program` (runvm-reaper: nothing of this one's memory stays),
+/// which closes its descriptors and ends as the child has ended, with its exit code or 128 plus the number of
+/// the signal that killed it; with 125 if it cannot. Called with one thread.
 int run_as_reaper(const std::string& reaper_program, const std::function<int()>& program);
 
 } // namespace runvm::vm

@@ -114,6 +114,27 @@ TEST(Reaper, EndsOfNoOrdinarySignal) {
     EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
+TEST(Reaper, IsThereBeforeTheProgramChangesTheirRoot) {
+    // pivot_root(2) changes it for both.
+    for (int i = 0; i < 20; ++i) {
+        pid_t pid = ::fork();
+        if (pid == 0) {
+            ::_exit(run_as_reaper(reaper_program, [] {
+                std::string path = "/proc/" + std::to_string(::getppid()) + "/comm";
+                std::array<char, 32> name{};
+                os::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+                return ::read(file.get(), name.data(), name.size() - 1) > 0 &&
+                               std::string(name.data()) == "runvm-reaper\n"
+                           ? 0
+                           : 1;
+            }));
+        }
+        int status = 0;
+        EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+        EXPECT_EQ(status, 0);
+    }
+}
+
 TEST(Reaper, EndsWithoutItsProgram) {
     pid_t pid = ::fork();
     if (pid == 0)

@@ -69,7 +69,7 @@ TextRule libvirt_uri() {
 }
 
 TextRule q35_machine() {
-    // Hotplug counts on q35's root ports; a version may be pinned.
+    // Hotplug counts on a bridge in a port of q35; a version may be pinned.
     return {"\"q35\", or one version of it such as \"pc-q35-7.2\"", [](const std::string& text) {
                 auto in_name = [](unsigned char c) {
                     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';

@@ -58,7 +58,7 @@ private:
     Machine& machine_;
     Tell tell_;
     std::unique_ptr<HostNetwork> host_;
-    std::map<uint32_t, Nic> nics_; ///< by the link's index
+    std::map<uint32_t, Nic> nics_;                             ///< by the link's index
     std::optional<network::State> told_ = network::lo_alone(); ///< what the guest has; none: nobody knows
     bool is_over_ = false;
     std::string last_complaint_;

@@ -352,8 +352,7 @@ Result<void> LibvirtHypervisor::attach_device(const std::string& xml, const std:
     Error error = libvirt_error(step);
     if (error.to_string().find("No more available PCI slots") == std::string::npos)
         return error;
-    return Error(ErrorKind::unavailable, step + ": it has no slot left of " +
-                                             std::to_string(hotplug_slots));
+    return Error(ErrorKind::unavailable, step + ": it has no slot left of " + std::to_string(hotplug_slots));
 }
 
 Result<void> LibvirtHypervisor::plug_disk(const DiskSpec& disk) {

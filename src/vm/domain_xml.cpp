@@ -179,12 +179,25 @@ uint64_t largest_growth_mib(uint64_t memory_mib, uint64_t max_memory_mib) {
     return max_memory_mib <= memory_mib ? 0 : (max_memory_mib - memory_mib) / block_mib * block_mib;
 }
 
-std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib) {
+std::string growth_address(std::string_view live_xml) {
+    constexpr std::string_view device = "<memory model='virtio-mem'";
+    constexpr std::string_view address = "<address base='";
+    std::string_view rest = live_xml.substr(std::min(live_xml.find(device), live_xml.size()));
+    rest = rest.substr(0, rest.find("</memory>"));
+    size_t begin = rest.find(address);
+    if (begin == std::string_view::npos)
+        return {};
+    rest.remove_prefix(begin + address.size());
+    return std::string(rest.substr(0, rest.find('\'')));
+}
+
+std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib, const std::string& address) {
     auto mib = [](const char* element, uint64_t size) {
         return std::string("<") + element + " unit='MiB'>" + std::to_string(size) + "</" + element + ">";
     };
     return "    <memory model='virtio-mem'>\n      <target>" + mib("size", growth_mib_of(spec)) +
            "<node>0</node>" + mib("block", growth_block_mib) + mib("requested", requested_mib) +
+           (address.empty() ? "" : "<address base='" + escape(address) + "'/>") +
            "</target>\n      <alias name='ua-growth'/>\n      " + pci_address(growth_slot) +
            "\n    </memory>\n";
 }

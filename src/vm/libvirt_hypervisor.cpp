@@ -21,6 +21,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -337,9 +338,14 @@ Result<void> LibvirtHypervisor::resize(uint32_t vcpus, uint64_t growth_mib) {
     if (vcpus > static_cast<uint32_t>(plugged) &&
         virDomainSetVcpusFlags(domain_, vcpus, VIR_DOMAIN_VCPU_LIVE) != 0)
         return libvirt_error("plug cpus into the machine");
-    if (largest_growth_mib(spec_.memory_mib, spec_.max_memory_mib) > 0 &&
-        virDomainUpdateDeviceFlags(domain_, growth_device_xml(spec_, growth_mib).c_str(),
-                                   VIR_DOMAIN_DEVICE_MODIFY_LIVE) != 0)
+    if (largest_growth_mib(spec_.memory_mib, spec_.max_memory_mib) == 0)
+        return {};
+    using Text = std::unique_ptr<char, decltype(&std::free)>;
+    Text live(virDomainGetXMLDesc(domain_, 0), &std::free);
+    if (!live)
+        return libvirt_error("ask for the machine's memory");
+    std::string device = growth_device_xml(spec_, growth_mib, growth_address(live.get()));
+    if (virDomainUpdateDeviceFlags(domain_, device.c_str(), VIR_DOMAIN_DEVICE_MODIFY_LIVE) != 0)
         return libvirt_error("change the machine's memory");
     return {};
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace runvm::vm {
 
@@ -54,7 +55,12 @@ uint64_t largest_growth_mib(uint64_t memory_mib, uint64_t max_memory_mib);
 std::string domain_xml(const MachineSpec& spec);
 
 /// The virtio-mem device of a machine that can grow, which gives the guest `requested_mib` on top of what it
-/// booted with.
-std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib);
+/// booted with. `address`: of it in a live machine (growth_address).
+std::string growth_device_xml(const MachineSpec& spec, uint64_t requested_mib,
+                              const std::string& address = "");
+
+/// Where libvirt says that the device is, in its description of a live machine: from 10 on it refuses a
+/// change that does not name the same (Debian 13); "" if it says nothing, as older ones.
+std::string growth_address(std::string_view live_xml);
 
 } // namespace runvm::vm

@@ -105,6 +105,20 @@ TEST(DomainXml, GrowthIsOfWholeBlocks) {
     EXPECT_EQ(largest_growth_mib(65536, 65536 + 4095), 2048U);
 }
 
+TEST(DomainXml, GrowthKeepsItsAddress) {
+    MachineSpec spec = emulated();
+    spec.memory_mib = 512;
+    spec.max_memory_mib = 2048;
+    EXPECT_EQ(count(growth_device_xml(spec, 128), "base="), 0U);
+    std::string device = growth_device_xml(spec, 128, "0x140000000");
+    EXPECT_EQ(count(device, "<address base='0x140000000'/></target>"), 1U);
+    std::string other = "<memory model='dimm'><target><address base='0x1'/></target></memory>";
+    EXPECT_EQ(growth_address("<domain>" + other + device + other + "</domain>"), "0x140000000");
+    EXPECT_EQ(growth_address("<domain>" + growth_device_xml(spec, 128) + other + "</domain>"), "");
+    EXPECT_EQ(growth_address("<domain>" + other + "</domain>"), "");
+    EXPECT_EQ(growth_address(""), "");
+}
+
 TEST(DomainXml, EscapesMarkup) {
     MachineSpec spec = emulated();
     spec.console_socket_path = R"(/a'/><disk type="file">&lt;)";

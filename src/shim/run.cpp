@@ -13,6 +13,7 @@
 #include <kj/async-io.h>
 
 #include <csignal>
+#include <ctime>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/signalfd.h>
@@ -284,6 +285,18 @@ Result<void> enter_namespaces(const RunOptions& options) {
     return {};
 }
 
+/// The container's first process is the last to end, as in a pid namespace of Linux (zap_pid_ns_processes in
+/// kernel/pid_namespace.c waits until the others have been waited for). Callers count on it: Docker 20.10
+/// forgets a container with its first process, and an exec whose end comes later has none for it. Those
+/// others are the shims of execs; one that is stuck with what nobody reads does not hold us for ever.
+void await_execs() {
+    constexpr int checks = 2000;
+    constexpr timespec interval{0, 1'000'000};
+    // Of the namespace; its own first process and we do not count.
+    for (int i = 0; i < checks && ::kill(-1, 0) == 0; ++i)
+        ::nanosleep(&interval, nullptr);
+}
+
 int report(const RunOptions& options, const Error& error) {
     (void)os::write_all(options.ready_fd, error.to_string(), "the report");
     return 1;
@@ -306,6 +319,8 @@ int run_shim(const RunOptions& options) {
     ::close(options.ready_fd);
 
     Ending ending = shim.serve();
+    if (options.exec_id.empty())
+        await_execs();
     shim.tell_of_oom();
     shim.leave_open_streams();
     end_like(ending);

@@ -254,6 +254,38 @@ setup_file() {
     fail "each of $try execs took longer than 1.5 s"
 }
 
+@test "exec: it ends before its container does" {
+    # Docker 20.10 forgets a container with its first process: an exec that ended later would be waited for by its client
+    # for ever. Here it still has output for a caller that does not read it yet, and a moment of its own for that.
+    local try init exec killed_us reader
+    mkfifo "$FILE_DIR/late"
+    has_ended() { is_gone "$1" || [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == [ZX]* ]]; }
+    for try in 1 2 3 4 5; do
+        run_forever "$ID-$try"
+        init=$(pid_of "$ID-$try")
+        exec 5<>"$FILE_DIR/late"
+        exec 6<"$FILE_DIR/late"
+        runtime exec --detach --pid-file "$FILE_DIR/exec.pid" "$ID-$try" head -c 10000000 /dev/zero </dev/null >&5
+        exec=$(cat "$FILE_DIR/exec.pid")
+        exec 5>&-
+        sleep 0.5
+        killed_us=${EPOCHREALTIME/./}
+        runtime kill "$ID-$try" KILL
+        until has_ended "$init" || ((${EPOCHREALTIME/./} - killed_us > 700000)); do sleep 0.01; done
+        if has_ended "$init"; then init=ended; fi
+        # On a machine that is too slow to tell, nothing is said.
+        if [[ $init != ended ]] || ((${EPOCHREALTIME/./} - killed_us < 1500000)); then break; fi
+        exec 6<&-
+    done
+    cat <&6 >/dev/null &
+    reader=$!
+    exec 6<&-
+    wait "$reader"
+    assert_not_equal "$init" ended
+    wait_until 20 has_ended "$init"
+    has_ended "$exec"
+}
+
 @test "exec: in a stopped container" {
     # With execs still running, which end with it.
     runtime exec -d --pid-file "$FILE_DIR/exec.pid" "$SHARED" sleep 1000 </dev/null >/dev/null 2>&1

@@ -10,7 +10,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <unistd.h>
 
 namespace {
@@ -45,8 +44,7 @@ int serve() {
 
 int main(int, char** argv) {
     // Before anything else: it wants one thread. We are started by our absolute path.
-    auto reaper = std::filesystem::path(argv[0]).replace_filename("runvm-reaper");
-    return vm::run_as_reaper(reaper, [] {
+    return vm::run_as_reaper(argv[0], [] {
         ::signal(SIGPIPE, SIG_IGN);
         try {
             return serve();

@@ -1,18 +1,14 @@
 // runvm-reaper PID: pid 1 of a monitor's pid namespace. src/vm/reaper.h says what for, and starts it: with
 // every signal blocked.
 
+#include "vm/reaper.h"
+
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
-
-namespace {
-
-constexpr int lost_code = 125;
-
-} // namespace
 
 int main(int argc, char** argv) {
     ::syscall(SYS_close_range, 0U, ~0U, 0U); // which tells the monitor that its reaper is there
@@ -21,7 +17,7 @@ int main(int argc, char** argv) {
         int status = 0;
         pid_t pid = ::waitpid(-1, &status, 0);
         if (pid < 0 && errno != EINTR)
-            return lost_code;
+            return runvm::vm::no_reaper_code;
         if (pid == program)
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }

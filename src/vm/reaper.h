@@ -8,10 +8,14 @@
 
 namespace runvm::vm {
 
+/// How a reaper ends that could not be one.
+constexpr int no_reaper_code = 125;
+
 /// Forks. The child runs `program`, and this returns in it with what that returned. The caller becomes the
-/// reaper and never returns: it executes `reaper_program` (runvm-reaper: nothing of this one's memory stays),
-/// which closes its descriptors and ends as the child has ended, with its exit code or 128 plus the number of
-/// the signal that killed it; with 125 if it cannot. Called with one thread.
-int run_as_reaper(const std::string& reaper_program, const std::function<int()>& program);
+/// reaper and never returns: it executes runvm-reaper, which is in the folder of `own_program`, an
+/// absolute path (nothing of this one's memory stays). That closes its descriptors and ends as the child has
+/// ended, with its exit code or 128 plus the number of the signal that killed it; with no_reaper_code if it
+/// cannot. Called with one thread.
+int run_as_reaper(const std::string& own_program, const std::function<int()>& program);
 
 } // namespace runvm::vm

@@ -16,14 +16,14 @@
 namespace runvm::vm {
 namespace {
 
-const std::string reaper_program = RUNVM_BINARY_DIR "/libexec/runvm/runvm-reaper";
+const std::string monitor_program = RUNVM_BINARY_DIR "/libexec/runvm/runvm-monitor";
 
 /// The wait status of a process that became a reaper with `program` below it.
 int status_of_reaper(const std::function<int()>& program) {
     pid_t pid = ::fork();
     if (pid == 0) {
         ::prctl(PR_SET_CHILD_SUBREAPER, 1); // as pid 1 of a namespace is
-        ::_exit(run_as_reaper(reaper_program, program));
+        ::_exit(run_as_reaper(monitor_program, program));
     }
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
@@ -86,7 +86,7 @@ TEST(Reaper, HoldsNoDescriptor) {
     pid_t pid = ::fork();
     if (pid == 0) {
         ::close(stop[1]);
-        ::_exit(run_as_reaper(reaper_program, [&] {
+        ::_exit(run_as_reaper(monitor_program, [&] {
             ::close(ends[1]);
             char byte = 0;
             return static_cast<int>(::read(stop[0], &byte, 1)); // until the test lets go
@@ -119,7 +119,7 @@ TEST(Reaper, IsThereBeforeTheProgramChangesTheirRoot) {
     for (int i = 0; i < 20; ++i) {
         pid_t pid = ::fork();
         if (pid == 0) {
-            ::_exit(run_as_reaper(reaper_program, [] {
+            ::_exit(run_as_reaper(monitor_program, [] {
                 std::string path = "/proc/" + std::to_string(::getppid()) + "/comm";
                 std::array<char, 32> name{};
                 os::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -138,7 +138,7 @@ TEST(Reaper, IsThereBeforeTheProgramChangesTheirRoot) {
 TEST(Reaper, EndsWithoutItsProgram) {
     pid_t pid = ::fork();
     if (pid == 0)
-        ::_exit(run_as_reaper("/nonexistent", [] { return 0; }));
+        ::_exit(run_as_reaper("/nonexistent/runvm-monitor", [] { return 0; }));
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
     ASSERT_TRUE(WIFEXITED(status));

@@ -12,7 +12,6 @@
 #include "vm/reaper.h"
 
 #include <csignal>
-#include <filesystem>
 #include <sstream>
 #include <unistd.h>
 
@@ -66,8 +65,7 @@ int serve() {
 } // namespace runvm::sandbox
 
 int main(int, char** argv) {
-    auto reaper = std::filesystem::path(argv[0]).replace_filename("runvm-reaper");
-    return runvm::vm::run_as_reaper(reaper, [] {
+    return runvm::vm::run_as_reaper(argv[0], [] {
         ::signal(SIGPIPE, SIG_IGN);
         return runvm::sandbox::serve();
     });

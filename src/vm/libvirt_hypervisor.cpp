@@ -5,6 +5,7 @@
 #include "os/process.h"
 #include "os/selinux.h"
 #include "vm/capability_cache.h"
+#include "vm/libvirt_event_loop.h"
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -52,43 +53,6 @@ bool is_over() {
     int code = virGetLastErrorCode();
     return code == VIR_ERR_NO_DOMAIN || code == VIR_ERR_OPERATION_INVALID;
 }
-
-/// libvirt's events need a thread that runs its loop. The loop's state is the process's: there is one.
-class EventLoop {
-public:
-    EventLoop() {
-        static std::once_flag registered;
-        std::call_once(registered, [] {
-            virSetErrorFunc(nullptr, [](void*, virErrorPtr) {}); // or it writes each error to stderr
-            virEventRegisterDefaultImpl();
-        });
-        // A timer, because it is what wakes the loop up to be left.
-        timer_ = virEventAddTimeout(
-            -1, [](int, void*) {}, nullptr, nullptr);
-        thread_ = std::thread([this] {
-            while (!leaving_)
-                if (virEventRunDefaultImpl() < 0)
-                    return;
-        });
-    }
-    EventLoop(const EventLoop&) = delete;
-    EventLoop& operator=(const EventLoop&) = delete;
-    ~EventLoop() { stop(); }
-    /// No callback runs any more when this returns.
-    void stop() {
-        if (!thread_.joinable())
-            return;
-        leaving_ = true;
-        virEventUpdateTimeout(timer_, 0);
-        thread_.join();
-        virEventRemoveTimeout(timer_);
-    }
-
-private:
-    std::atomic<bool> leaving_ = false;
-    int timer_ = -1;
-    std::thread thread_;
-};
 
 /// Holds the calling thread on one cpu: with /dev/kvm in sight libvirt throws its capability cache away when
 /// the cpuid data differ from those of the cpu that filled it, and they do differ from cpu to cpu (APIC id).

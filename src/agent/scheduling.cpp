@@ -90,4 +90,12 @@ Result<std::vector<unsigned>> parse_cpu_list(const std::string& list) {
     }
 }
 
+Result<void> run_before_containers() {
+    sched_param lowest{};
+    lowest.sched_priority = ::sched_get_priority_min(SCHED_FIFO);
+    if (::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) != 0)
+        return system_error("set the agent's scheduler");
+    return {};
+}
+
 } // namespace runvm::agent

@@ -4,6 +4,7 @@
 #include "agent/cached_inodes.h"
 #include "agent/console.h"
 #include "agent/reaper.h"
+#include "agent/scheduling.h"
 #include "agent/service.h"
 #include "channel/relay.h"
 #include "core/number.h"
@@ -54,6 +55,8 @@ uint64_t boottime_ns() {
 
 Result<void> serve_for_ever(uint64_t started_ns, BootedGuest guest) {
     Reaper::prepare();
+    if (auto set = run_before_containers(); !set)
+        log_line(set.error().to_string());
     kj::UnixEventPort event_port;
     kj::EventLoop loop(event_port);
     kj::WaitScope wait_scope(loop);

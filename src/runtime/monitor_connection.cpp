@@ -1,5 +1,6 @@
 #include "runtime/monitor_connection.h"
 
+#include "channel/caller_stream.h"
 #include "os/unix_socket.h"
 
 #include <kj/io.h>
@@ -12,7 +13,7 @@ namespace runvm::runtime {
 
 MonitorConnection::MonitorConnection(os::Fd socket)
     : io_(kj::setupAsyncIo()),
-      stream_(io_.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(socket.release()))),
+      stream_(channel::caller_stream(*io_.lowLevelProvider, std::move(socket))),
       // With 0, capnp would send none either (OutgoingMessageImpl::setFds).
       client_(*stream_, protocol::MAX_FDS_PER_MESSAGE) {}
 

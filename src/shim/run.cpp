@@ -1,6 +1,7 @@
 #include "shim/run.h"
 
 #include "cgroup/oom_sacrifice.h"
+#include "channel/caller_stream.h"
 #include "channel/rpc_error.h"
 #include "core/signals.h"
 #include "os/file.h"
@@ -45,7 +46,7 @@ class Shim {
 public:
     Shim(const RunOptions& options, kj::AsyncIoContext& io)
         : options_(options), io_(io), tasks_(ignore_errors_),
-          connection_(io.lowLevelProvider->wrapUnixSocketFd(kj::AutoCloseFd(options.monitor_fd))),
+          connection_(channel::caller_stream(*io.lowLevelProvider, os::Fd(options.monitor_fd))),
           client_(*connection_, 1) {}
 
     Result<void> open_streams();

@@ -110,6 +110,15 @@ in_status() { seen status | sed -n "s/^$1:[[:space:]]*//p"; }
     assert_equal "$(seen stat | awk '{ print "nice", $19, "realtime", $40, "policy", $41 }')" "nice 5 realtime 0 policy 3"
 }
 
+@test "process: without a scheduler the usual one" {
+    local fields='{ print "nice", $19, "realtime", $40, "policy", $41 }'
+    bundle sh -c "cat /proc/self/stat; $FOREVER"
+    run_until_ready "$ID"
+    assert_equal "$(head -n 1 "$BUNDLE/stdout" | awk "$fields")" "nice 0 realtime 0 policy 0"
+    assert_equal "$(runtime exec "$ID" cat /proc/self/stat | awk "$fields")" "nice 0 realtime 0 policy 0"
+    runtime delete --force "$ID"
+}
+
 @test "process: exec gets the same, or what its process.json says" {
     capture runtime exec "$SHARED" sh -c 'pwd; id -u; id -G; echo "$TWICE$HOME"; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status'
     assert_stdout $'/made/for/it\n33\n34 7 8 100000\n2/srv/web\nCapBnd:\t0000000000002021\nNoNewPrivs:\t1'

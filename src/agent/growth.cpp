@@ -29,12 +29,14 @@ bool is_offline(const std::string& cpu) {
     return state && state->starts_with('0'); // the first cpu may have no such file
 }
 
-/// A cpu is there some time after it was plugged, and is not used before somebody says so.
-Result<void> bring_cpus_online() {
+/// A cpu is there some time after it was plugged, and is not used before somebody says so; an emulated one is
+/// there from the start (domain_xml.cpp, vcpus).
+Result<void> bring_cpus_online(uint32_t wanted) {
     std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(cpus_folder), ::closedir);
     if (!folder)
         return system_error(std::string("list ") + cpus_folder);
-    while (const dirent* entry = ::readdir(folder.get())) {
+    const dirent* entry = nullptr;
+    while (cpus() < wanted && (entry = ::readdir(folder.get())) != nullptr) {
         std::string_view name = entry->d_name;
         bool is_cpu = name.starts_with("cpu") && name.size() > 3 &&
                       name.find_first_not_of("0123456789", 3) == std::string_view::npos;
@@ -66,7 +68,8 @@ kj::Promise<Result<void>> Growth::grow(uint32_t vcpus, uint64_t memory_mib, uint
 }
 
 kj::Promise<Result<void>> Growth::until(Wanted wanted, kj::TimePoint deadline) {
-    Result<void> online = bring_cpus_online(); // a busy host's cpu may be too slow, and come the next time
+    Result<void> online =
+        bring_cpus_online(wanted.vcpus); // a busy host's cpu may be too slow, and come the next time
     if (cpus() > cpus_) {
         cpus_ = cpus();
         more_cpus_();

@@ -1,5 +1,5 @@
 #pragma once
-// Takes into use what is plugged into the machine.
+// Takes into use what the machine has, or what is plugged into it.
 
 #include "core/result.h"
 

@@ -21,8 +21,8 @@ Result<std::vector<unsigned>> parse_cpu_list(const std::string& list);
 
 Result<void> set_cpu_affinity(const std::vector<unsigned>& cpus);
 
-/// The agent runs before all that its guest's containers do, whatever they are busy with: an exec or a kill is
-/// not to wait for a turn, nor is what keeps virtiofsd from running out of descriptors (cached_inodes.h).
+/// The agent runs before all that its guest's containers do, whatever they are busy with: an exec or a kill
+/// is not to wait for a turn, nor is what keeps virtiofsd from running out of descriptors (cached_inodes.h).
 /// What it starts has the usual policy.
 Result<void> run_before_containers();
 

@@ -12,8 +12,7 @@
 namespace runvm::runtime {
 
 MonitorConnection::MonitorConnection(os::Fd socket)
-    : io_(kj::setupAsyncIo()),
-      stream_(channel::caller_stream(*io_.lowLevelProvider, std::move(socket))),
+    : io_(kj::setupAsyncIo()), stream_(channel::caller_stream(*io_.lowLevelProvider, std::move(socket))),
       // With 0, capnp would send none either (OutgoingMessageImpl::setFds).
       client_(*stream_, protocol::MAX_FDS_PER_MESSAGE) {}
 

@@ -184,7 +184,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
         RUNVM_ASSIGN(listeners_.control, vm::listen_for_qemu(spec.control_socket_path, uid_.uid, uid_.uid));
         RUNVM_ASSIGN(listeners_.streams, vm::listen_for_qemu(spec.streams_socket_path, uid_.uid, uid_.uid));
     }
-    spec.kernel_command_line = vm::kernel_command_line(spec.accelerator, added);
+    spec.kernel_command_line = vm::kernel_command_line(spec.accelerator, spec.vcpus, added);
 
     vm::LibvirtOptions options;
     options.uri = config.getLibvirtUri().cStr();

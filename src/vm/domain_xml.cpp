@@ -155,8 +155,12 @@ std::string devices(const MachineSpec& spec) {
     return xml + "  </devices>\n";
 }
 
+// Where cpus are emulated all are there from the start, and the kernel uses some (`maxcpus`): from 6.12 on it
+// takes what firmware calls disabled for absent, unless it knows the hypervisor, which TCG is not to it
+// (acpi_is_processor_usable in arch/x86/kernel/acpi/boot.c). A cpu that the kernel does not use sleeps.
 std::string vcpus(const MachineSpec& spec) {
-    std::string current = spec.max_vcpus > spec.vcpus ? " current='" + std::to_string(spec.vcpus) + "'" : "";
+    bool plugged_later = spec.accelerator == "kvm" && spec.max_vcpus > spec.vcpus;
+    std::string current = plugged_later ? " current='" + std::to_string(spec.vcpus) + "'" : "";
     return "  <vcpu placement='static'" + current + ">" +
            std::to_string(std::max(spec.vcpus, spec.max_vcpus)) + "</vcpu>\n";
 }

@@ -31,7 +31,8 @@ constexpr std::array<const char*, 3> emulated_machine = {
 
 } // namespace
 
-std::string kernel_command_line(const std::string& accelerator, const std::string& added, uint32_t tsc_khz) {
+std::string kernel_command_line(const std::string& accelerator, uint32_t vcpus, const std::string& added,
+                                uint32_t tsc_khz) {
     std::string line;
     auto add = [&](const std::string& option) { line += (line.empty() ? "" : " ") + option; };
     for (const char* option : every_machine)
@@ -39,6 +40,7 @@ std::string kernel_command_line(const std::string& accelerator, const std::strin
     if (accelerator == "tcg") {
         for (const char* option : emulated_machine)
             add(option);
+        add("maxcpus=" + std::to_string(vcpus)); // of those that are there: domain_xml.cpp, vcpus
         // TCG's counter is the host's. On a busy host the kernel's own measurement of it fails, or is wrong:
         // a guest was seen whose time ran five times too fast. And its watchdog then gives it up for a slow
         // clock.
@@ -50,8 +52,8 @@ std::string kernel_command_line(const std::string& accelerator, const std::strin
     return line;
 }
 
-std::string kernel_command_line(const std::string& accelerator, const std::string& added) {
-    return kernel_command_line(accelerator, added, accelerator == "tcg" ? measure_tsc_khz() : 0);
+std::string kernel_command_line(const std::string& accelerator, uint32_t vcpus, const std::string& added) {
+    return kernel_command_line(accelerator, vcpus, added, accelerator == "tcg" ? measure_tsc_khz() : 0);
 }
 
 } // namespace runvm::vm

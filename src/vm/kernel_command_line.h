@@ -7,10 +7,12 @@
 namespace runvm::vm {
 
 /// The whole command line: ours for `accelerator` ("kvm" or "tcg"), then what the configuration adds, which
-/// wins. `tsc_khz`: the host's, see vm/cpuinfo.h; 0: unknown.
-std::string kernel_command_line(const std::string& accelerator, const std::string& added, uint32_t tsc_khz);
+/// wins. `vcpus`: how many the kernel uses from its boot on; `tsc_khz`: the host's, see vm/cpuinfo.h; 0:
+/// unknown.
+std::string kernel_command_line(const std::string& accelerator, uint32_t vcpus, const std::string& added,
+                                uint32_t tsc_khz);
 
 /// The same with this host's frequency. May wait 10 ms for it.
-std::string kernel_command_line(const std::string& accelerator, const std::string& added);
+std::string kernel_command_line(const std::string& accelerator, uint32_t vcpus, const std::string& added);
 
 } // namespace runvm::vm

@@ -86,7 +86,9 @@ TEST(DomainXml, MachineThatCanGrow) {
     spec.max_vcpus = 4;
     spec.memory_mib = 512;
     spec.max_memory_mib = 2049;
-    expect_golden(spec, "growing");
+    expect_golden(spec, "growing"); // all cpus are there
+    spec.accelerator = "kvm";
+    EXPECT_EQ(count(domain_xml(spec), "<vcpu placement='static' current='1'>4</vcpu>"), 1U);
     spec.max_memory_mib = 639;
     EXPECT_EQ(count(domain_xml(spec), "maxMemory"), 0U);
 }

@@ -166,7 +166,7 @@ Result<vm::MachineSpec> VmMachine::prepare(protocol::SandboxConfig::Reader confi
     spec.console_socket_path = in_sandbox("console.sock");
     RUNVM_ASSIGN(listeners_.console, vm::listen_for_qemu(spec.console_socket_path, uid_.uid, uid_.uid));
     // What it can hold open for the guest: the agent sees to it that it is not asked for more.
-    std::string added = "runvm.shared_inodes=" + std::to_string(virtiofsd_.max_open_files);
+    std::string added = "runvm.shared_inodes=" + std::to_string(virtiofsd_.max_guest_files);
     if (config.getKernelCommandLine().size() > 0)
         added += std::string(" ") + config.getKernelCommandLine().cStr();
     if (config.getChannel() == "vsock") {

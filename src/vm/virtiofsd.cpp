@@ -104,12 +104,24 @@ std::vector<std::string> virtiofsd_arguments(const VirtiofsdProgram& program,
     return arguments;
 }
 
+Result<uint64_t> guest_files_of(VirtiofsdKind kind, uint64_t open_files) {
+    // INTERNAL_FD_RESERVE and one for its thread, in the Rust one's src/main.rs (1.13): it answers ENFILE
+    // when the guest has the others. The C one uses a few dozens and answers EMFILE.
+    uint64_t reserve = kind == VirtiofsdKind::rust ? 610 : 0;
+    if (open_files <= reserve)
+        return Error(ErrorKind::unavailable, "virtiofsd needs more than " + std::to_string(reserve) +
+                                                 " open files, and the hard limit is " +
+                                                 std::to_string(open_files) + "; raise it (ulimit -Hn)");
+    return open_files - reserve;
+}
+
 Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     RUNVM_ASSIGN(os::Fd socket, listen_for_qemu(options.socket_path, options.qemu_uid, options.qemu_gid));
     RUNVM_ASSIGN(os::Fd log, os::open_file(options.log_path, O_WRONLY | O_CREAT | O_APPEND, 0600));
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
         return system_error("read the limit of open files");
+    RUNVM_ASSIGN(uint64_t guest_files, guest_files_of(options.program.kind, files.rlim_max));
 
     constexpr int socket_fd = 3;
     os::SpawnSpec spec;
@@ -121,7 +133,7 @@ Result<Virtiofsd> start_virtiofsd(const VirtiofsdOptions& options) {
     auto process = os::spawn(spec);
     if (!process)
         return std::move(process).context("start virtiofsd").error();
-    return Virtiofsd{process->pid, std::move(process->pidfd), files.rlim_max};
+    return Virtiofsd{process->pid, std::move(process->pidfd), guest_files};
 }
 
 } // namespace runvm::vm

@@ -45,9 +45,12 @@ struct VirtiofsdOptions {
 
 struct Virtiofsd {
     pid_t pid = 0;
-    os::Fd pidfd; ///< readable when it has ended
-    uint64_t max_open_files = 0;
+    os::Fd pidfd;                 ///< readable when it has ended
+    uint64_t max_guest_files = 0; ///< that it can hold open for the guest
 };
+
+/// How many of `open_files` (a hard limit) the program uses for the guest; unavailable if none are left.
+Result<uint64_t> guest_files_of(VirtiofsdKind kind, uint64_t open_files);
 
 /// Starts it in a session of its own, with as many open files as the hard limit allows. It serves one
 /// connection, QEMU's, and ends with that. QEMU may connect as soon as this returns.

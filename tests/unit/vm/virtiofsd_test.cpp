@@ -38,6 +38,16 @@ TEST(Virtiofsd, ArgumentsOfTheCOne) {
                             "--thread-pool-size=4", "-o", "flock"));
 }
 
+TEST(Virtiofsd, TheRustOneKeepsFilesForItself) {
+    EXPECT_EQ(*guest_files_of(VirtiofsdKind::c, 1000), 1000U);
+    EXPECT_EQ(*guest_files_of(VirtiofsdKind::rust, 1000), 390U);
+    EXPECT_EQ(*guest_files_of(VirtiofsdKind::rust, 611), 1U);
+    auto none = guest_files_of(VirtiofsdKind::rust, 610);
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().to_string(),
+              "virtiofsd needs more than 610 open files, and the hard limit is 610; raise it (ulimit -Hn)");
+}
+
 TEST(Virtiofsd, AsksAProgramWhichOneItIs) {
     TemporaryFolder folder;
     auto program = find_virtiofsd(write_script(folder, "echo 'virtiofsd version 7.2.22 (Debian)'"));

@@ -35,14 +35,17 @@ Result<void> bring_cpus_online(uint32_t wanted) {
     std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(cpus_folder), ::closedir);
     if (!folder)
         return system_error(std::string("list ") + cpus_folder);
+    uint32_t online = cpus();
     const dirent* entry = nullptr;
-    while (cpus() < wanted && (entry = ::readdir(folder.get())) != nullptr) {
+    while (online < wanted && (entry = ::readdir(folder.get())) != nullptr) {
         std::string_view name = entry->d_name;
         bool is_cpu = name.starts_with("cpu") && name.size() > 3 &&
                       name.find_first_not_of("0123456789", 3) == std::string_view::npos;
         std::string cpu = std::string(cpus_folder) + "/" + entry->d_name;
-        if (is_cpu && is_offline(cpu))
+        if (is_cpu && is_offline(cpu)) {
             RUNVM_TRY(os::write_into(cpu + "/online", "1"));
+            ++online;
+        }
     }
     return {};
 }

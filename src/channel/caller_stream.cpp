@@ -2,8 +2,6 @@
 
 #include <kj/io.h>
 
-#include <utility>
-
 namespace runvm::channel {
 
 namespace {
